@@ -1,1 +1,16 @@
 #![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "cli")]
+mod args;
+#[cfg(feature = "cli")]
+mod commands;
+#[cfg(feature = "cli")]
+mod failure;
+#[cfg(feature = "cli")]
+mod input;
+#[cfg(feature = "cli")]
+mod output;
+
+#[cfg(feature = "cli")]
+pub use args::main;

@@ -1,0 +1,3 @@
+//! One file, one noun. Each has its clap arguments, its JSON document, and functions from the one to the other.
+
+pub(crate) mod completions;

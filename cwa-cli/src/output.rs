@@ -1,0 +1,91 @@
+//! What a command prints on standard output: text for people, or one JSON document.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::args::Global;
+use crate::failure::Failure;
+
+/// Standard output of one command. Diagnostics, progress and logs go to standard error instead.
+#[derive(Debug)]
+pub(crate) struct Output {
+    json: bool,
+    text: io::BufWriter<anstream::AutoStream<io::Stdout>>,
+}
+
+impl Output {
+    pub(crate) fn new(global: &Global) -> Self {
+        Self { json: global.json, text: io::BufWriter::new(anstream::stdout()) }
+    }
+
+    /// Prints `document` as JSON with its schema as the first member, or lets `text` print for people.
+    ///
+    /// `schema` is `cwa.<noun>.<verb>/1`. `document` must serialise as an object.
+    pub(crate) fn answer<T: Serialize>(
+        &mut self,
+        schema: &'static str,
+        document: &T,
+        text: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        if self.json {
+            let document = WithSchema { schema, document };
+            serde_json::to_writer_pretty(&mut self.text, &document).map_err(io::Error::from)?;
+            self.text.write_all(b"\n")?;
+        } else {
+            text(&mut self.text)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the command prints JSON; then nothing else may go to standard output.
+    pub(crate) const fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Text that comes before the answer, as work goes on; nothing with `--json`.
+    pub(crate) fn progress(
+        &mut self,
+        text: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        if !self.json {
+            text(&mut self.text)?;
+            self.text.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Bytes as they are: a script, an archive.
+    pub(crate) fn raw(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        Ok(self.text.write_all(bytes)?)
+    }
+
+    /// Writes out what is still buffered.
+    pub(crate) fn finish(&mut self) -> Result<(), Failure> {
+        Ok(self.text.flush()?)
+    }
+}
+
+/// A document whose first member names its schema.
+#[derive(Serialize)]
+struct WithSchema<'a, T: Serialize> {
+    schema: &'static str,
+    #[serde(flatten)]
+    document: &'a T,
+}
+
+/// Styles for text; empty strings where colour is off, because the stream strips them.
+pub(crate) mod style {
+    use anstyle::{AnsiColor, Style};
+
+    /// Titles and what matters most.
+    pub(crate) const STRONG: Style = Style::new().bold();
+    /// What stands beside it.
+    pub(crate) const FAINT: Style = Style::new().dimmed();
+    /// Yes.
+    pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+    /// With care.
+    pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default();
+    /// No.
+    pub(crate) const BAD: Style = AnsiColor::Red.on_default();
+}
