@@ -3,10 +3,19 @@
 #![deny(unsafe_code)]
 extern crate alloc;
 
+pub mod aem;
+pub mod broadcast;
+pub mod bytes;
 pub mod diagnosis;
+pub mod metadata;
+pub mod rpi;
 pub mod tek;
 pub mod time;
 
+pub use aem::{AssociatedEncryptedMetadata, AssociatedEncryptedMetadataKey};
+pub use broadcast::Advertisement;
 pub use diagnosis::{DaysSinceOnsetOfSymptoms, DiagnosisKey, ReportType, TransmissionRiskLevel};
+pub use metadata::{Attenuation, BluetoothMetadata, TransmitPower};
+pub use rpi::{RollingProximityIdentifier, RollingProximityIdentifierKey};
 pub use tek::TemporaryExposureKey;
 pub use time::{Day, ENIntervalNumber, RollingPeriod, UnixTime};

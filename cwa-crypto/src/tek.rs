@@ -2,7 +2,9 @@
 
 use core::fmt;
 
+use hkdf::Hkdf;
 use rand_core::CryptoRng;
+use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::ZeroizeOnDrop;
 
@@ -36,6 +38,14 @@ impl TemporaryExposureKey {
     pub const fn expose_bytes(&self) -> &[u8; Self::LENGTH] {
         &self.0
     }
+
+    /// `HKDF(tek_i, NULL, info, 16)` with SHA-256 (RFC 5869), which both keys of a day come from.
+    pub(crate) fn derive(&self, info: &[u8]) -> [u8; 16] {
+        let mut key = [0; 16];
+        #[expect(clippy::expect_used, reason = "16 is at most 255 * 32, the limit of RFC 5869, section 2.3")]
+        Hkdf::<Sha256>::new(None, &self.0).expand(info, &mut key).expect("16 <= 255 * 32");
+        key
+    }
 }
 
 impl TryFrom<&[u8]> for TemporaryExposureKey {
@@ -65,4 +75,28 @@ impl fmt::Debug for TemporaryExposureKey {
 pub struct KeyLengthError {
     /// The length found, in bytes.
     pub got: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_secret() {
+        assert_eq!(format!("{:?}", TemporaryExposureKey::from_bytes([7; 16])), "TemporaryExposureKey { .. }");
+    }
+
+    #[test]
+    fn a_key_is_16_bytes() {
+        for got in [0, 15, 17, 32] {
+            let bytes = alloc::vec![7; got];
+            let error = TemporaryExposureKey::try_from(bytes.as_slice()).unwrap_err();
+            assert_eq!(error, KeyLengthError { got });
+        }
+        let key = TemporaryExposureKey::try_from([7; 16].as_slice()).unwrap();
+        assert!(bool::from(key.ct_eq(&TemporaryExposureKey::from_bytes([7; 16]))));
+        assert!(!bool::from(key.ct_eq(&TemporaryExposureKey::from_bytes([8; 16]))));
+    }
 }
