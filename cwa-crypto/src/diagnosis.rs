@@ -71,6 +71,17 @@ impl DiagnosisKey {
             .start()
             .plus(self.rolling_period.get() as u64 * ENIntervalNumber::SECONDS)
     }
+
+    /// The moment before which nobody may publish the key: two hours after its [end](Self::end).
+    ///
+    /// Receivers accept an identifier two hours before and after its time. Until that has passed, whoever reads the
+    /// key could broadcast it and be taken for its owner.
+    #[must_use]
+    pub const fn embargo_end(&self) -> UnixTime {
+        self.end().plus(Self::EMBARGO_SECONDS)
+    }
+
+    const EMBARGO_SECONDS: u64 = 120 * 60;
 }
 
 /// The risk of transmission that a health authority assigns to a key's day: 0 (unused) or 1 (lowest) to 8 (highest).

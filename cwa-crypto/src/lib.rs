@@ -9,6 +9,7 @@ pub mod bytes;
 pub mod diagnosis;
 pub mod metadata;
 pub mod rpi;
+pub mod schedule;
 pub mod tek;
 pub mod time;
 
@@ -17,5 +18,6 @@ pub use broadcast::Advertisement;
 pub use diagnosis::{DaysSinceOnsetOfSymptoms, DiagnosisKey, ReportType, TransmissionRiskLevel};
 pub use metadata::{Attenuation, BluetoothMetadata, TransmitPower};
 pub use rpi::{RollingProximityIdentifier, RollingProximityIdentifierKey};
+pub use schedule::KeySchedule;
 pub use tek::TemporaryExposureKey;
 pub use time::{Day, ENIntervalNumber, RollingPeriod, UnixTime};

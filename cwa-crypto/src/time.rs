@@ -144,6 +144,25 @@ impl RollingPeriod {
     pub const fn get(self) -> u8 {
         self.0
     }
+
+    /// The intervals from `start`, inclusive, to the end of its UTC day.
+    ///
+    /// ```
+    /// use cwa_crypto::{ENIntervalNumber, RollingPeriod};
+    /// assert_eq!(RollingPeriod::rest_of_day(ENIntervalNumber::new(2_642_976)), RollingPeriod::FULL_DAY);
+    /// assert_eq!(RollingPeriod::rest_of_day(ENIntervalNumber::new(2_642_975)).get(), 1);
+    /// ```
+    #[must_use]
+    pub const fn rest_of_day(start: ENIntervalNumber) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "the remainder is at most 143")]
+        Self(Self::FULL_DAY.0 - (start.0 % Self::FULL_DAY.0 as u32) as u8)
+    }
+
+    /// The intervals from `start`, inclusive, to `end`, exclusive; `None` unless they are 1 to 144.
+    #[must_use]
+    pub fn between(start: ENIntervalNumber, end: ENIntervalNumber) -> Option<Self> {
+        Self::try_from(i64::from(end.0) - i64::from(start.0)).ok()
+    }
 }
 
 impl Default for RollingPeriod {
