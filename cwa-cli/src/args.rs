@@ -111,6 +111,9 @@ impl Color {
 /// The commands, noun first.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Known answers: what there is, and whether this program gives them.
+    #[command(subcommand)]
+    Vectors(commands::vectors::VectorsCommand),
     /// Completion script for a shell, on standard output.
     Completions(commands::completions::CompletionsArguments),
     /// Man pages, one file a command, into a directory.
@@ -120,6 +123,7 @@ enum Command {
 impl Command {
     fn run(&self, _global: &Global, output: &mut Output) -> Result<Answer, Failure> {
         match self {
+            Self::Vectors(command) => command.run(output),
             Self::Completions(arguments) => commands::completions::completions(arguments, output),
             Self::Man(arguments) => commands::completions::man(arguments, output),
         }

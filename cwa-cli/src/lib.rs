@@ -11,6 +11,8 @@ mod failure;
 mod input;
 #[cfg(feature = "cli")]
 mod output;
+#[cfg(feature = "cli")]
+pub mod vectors;
 
 #[cfg(feature = "cli")]
 pub use args::main;

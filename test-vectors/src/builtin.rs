@@ -1,0 +1,39 @@
+//! The files of this crate.
+
+/// The files of this crate: name and content.
+///
+/// # Examples
+///
+/// ```
+/// let tests: usize = cwa_test_vectors::builtin()
+///     .map(|(_, json)| cwa_test_vectors::parse(json).map(|file| file.test_groups.iter().map(|group| group.tests.len()).sum::<usize>()))
+///     .sum::<Result<usize, _>>()?;
+/// assert!(tests > 300);
+/// # Ok::<(), cwa_test_vectors::ParseError>(())
+/// ```
+pub fn builtin() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FILES.iter().copied()
+}
+
+/// The JSON schemas of this crate's files: name and content.
+pub fn schemas() -> impl Iterator<Item = (&'static str, &'static str)> {
+    SCHEMAS.iter().copied()
+}
+
+macro_rules! files {
+    ($folder:literal: $($name:literal),+ $(,)?) => { [$(($name, include_str!(concat!("../", $folder, "/", $name)))),+] };
+}
+
+const FILES: [(&str, &str); 9] = files!["v1":
+    "bluetooth.json",
+    "distribution.json",
+    "export_public_keys.json",
+    "gateway.json",
+    "key_schedule.json",
+    "risk_v1.json",
+    "risk_v2.json",
+    "submission.json",
+    "verification.json",
+];
+
+const SCHEMAS: [(&str, &str); 1] = files!["schemas": "envelope_v1.json"];
