@@ -7,6 +7,7 @@ pub mod aem;
 pub mod broadcast;
 pub mod bytes;
 pub mod diagnosis;
+pub mod matching;
 pub mod metadata;
 pub mod rpi;
 pub mod schedule;

@@ -1,0 +1,198 @@
+//! What holds for every key, every frame and every clock.
+#![allow(missing_docs, reason = "an integration test has no documentation")]
+#![allow(clippy::unwrap_used, clippy::tests_outside_test_module, reason = "a test may panic")]
+
+use core::convert::Infallible;
+
+use cwa_crypto::matching::{ReceivedIdentifiers, Rules, Sighting};
+use cwa_crypto::metadata::CalibrationConfidence;
+use cwa_crypto::schedule::{DayKeyError, SameDayPolicy};
+use cwa_crypto::{
+    Advertisement, AssociatedEncryptedMetadata, AssociatedEncryptedMetadataKey, BluetoothMetadata,
+    DiagnosisKey, ENIntervalNumber, KeySchedule, RollingPeriod, RollingProximityIdentifier,
+    TemporaryExposureKey, TransmitPower, UnixTime,
+};
+use proptest::prelude::*;
+use rand_core::{TryCryptoRng, TryRng};
+
+fn metadata() -> impl Strategy<Value = BluetoothMetadata> {
+    (-127..=127_i8, prop::option::of(0..4_i64)).prop_map(|(dbm, confidence)| {
+        let power = TransmitPower::from_dbm(dbm).unwrap();
+        match confidence {
+            None => BluetoothMetadata::v1_0(power),
+            Some(number) => BluetoothMetadata::v1_1(power, CalibrationConfidence::try_from(number).unwrap()),
+        }
+    })
+}
+
+fn period() -> impl Strategy<Value = RollingPeriod> {
+    (1..=144_i64).prop_map(|number| RollingPeriod::try_from(number).unwrap())
+}
+
+fn diagnosis_key() -> impl Strategy<Value = DiagnosisKey> {
+    (any::<[u8; 16]>(), 2_600_000..2_700_000_u32, period())
+        .prop_map(|(data, start, period)| DiagnosisKey::new(data, ENIntervalNumber::new(start), period))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_day_in_bulk_is_its_intervals_one_by_one_and_can_be_inverted(
+        data in any::<[u8; 16]>(), start in any::<u32>(), period in period(),
+    ) {
+        let rpik = TemporaryExposureKey::from_bytes(data).rolling_proximity_identifier_key();
+        let mut count = 0;
+        for ((interval, rpi), number) in rpik.identifiers(ENIntervalNumber::new(start), period).zip(start..) {
+            prop_assert_eq!(interval.get(), number);
+            prop_assert_eq!(rpi, rpik.identifier(interval));
+            prop_assert_eq!(rpik.interval_of(rpi), Some(interval));
+            count += 1;
+        }
+        prop_assert_eq!(count, u32::from(period.get()).min((u32::MAX - start).saturating_add(1)));
+    }
+
+    #[test]
+    fn a_planted_frame_is_matched_whatever_else_was_received(
+        keys in prop::collection::vec(diagnosis_key(), 1..6),
+        noise in prop::collection::vec((any::<[u8; 16]>(), any::<u32>()), 0..50),
+        planted in any::<prop::sample::Index>(),
+        interval in any::<prop::sample::Index>(),
+        late in -7200..7800_i64,
+    ) {
+        let key = keys[planted.index(keys.len())];
+        let (interval, rpi) = key.identifiers().nth(interval.index(key.identifiers().len())).unwrap();
+        let aem = AssociatedEncryptedMetadata::from_bytes([0; 4]);
+        let seen_at = interval.start().as_secs().checked_add_signed(late).unwrap();
+        let sighting = Sighting::new(rpi, aem, -50, UnixTime::from_secs(seen_at));
+        let noise = noise.into_iter().map(|(rpi, seen_at)| {
+            let rpi = RollingProximityIdentifier::from_bytes(rpi);
+            Sighting::new(rpi, aem, -50, UnixTime::from_secs(seen_at.into()))
+        });
+        let received = ReceivedIdentifiers::new(noise.chain([sighting]));
+        let matching = received.find(keys.iter().copied(), Rules::SPEC);
+        prop_assert_eq!(matching.matches.len(), 1);
+        prop_assert_eq!(matching.matches[0].sighting, sighting);
+        prop_assert_eq!(matching.matches[0].interval, interval);
+        let backwards = received.find(keys.iter().rev().copied(), Rules::SPEC);
+        prop_assert_eq!(backwards, matching, "the order of different keys is of no consequence");
+    }
+}
+
+proptest! {
+    #[test]
+    fn sealed_metadata_is_opened_again(
+        aemk in any::<[u8; 16]>(), rpi in any::<[u8; 16]>(), metadata in metadata(),
+    ) {
+        let aemk = AssociatedEncryptedMetadataKey::from_bytes(aemk);
+        let rpi = RollingProximityIdentifier::from_bytes(rpi);
+        prop_assert_eq!(aemk.open_unauthenticated(rpi, aemk.seal(rpi, metadata)), Ok(metadata));
+    }
+
+    #[test]
+    fn any_four_bytes_are_metadata_unless_the_power_is_impossible(bytes in any::<[u8; 4]>()) {
+        match BluetoothMetadata::decode(bytes) {
+            Ok(metadata) => prop_assert_eq!(BluetoothMetadata::decode(metadata.encode()), Ok(metadata)),
+            Err(_) => prop_assert_eq!(bytes[1], 0x80),
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_an_advertisement_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+        if let Ok(advertisement) = Advertisement::decode(&bytes) {
+            prop_assert_eq!(Advertisement::decode(advertisement.encode().as_ref()), Ok(advertisement));
+        }
+    }
+
+    #[test]
+    fn an_advertisement_is_found_among_other_structures(
+        rpi in any::<[u8; 16]>(),
+        aem in any::<[u8; 4]>(),
+        others in prop::collection::vec((0x17..=0xff_u8, prop::collection::vec(any::<u8>(), 0..8)), 0..6),
+        place in any::<prop::sample::Index>(),
+    ) {
+        let sent = Advertisement::new(
+            RollingProximityIdentifier::from_bytes(rpi),
+            AssociatedEncryptedMetadata::from_bytes(aem),
+        );
+        let mut structures: Vec<Vec<u8>> = others
+            .into_iter()
+            .map(|(ad_type, data)| [vec![u8::try_from(1 + data.len()).unwrap(), ad_type], data].concat())
+            .collect();
+        structures.insert(place.index(structures.len() + 1), sent.encode().as_ref().to_vec());
+        prop_assert_eq!(Advertisement::decode(&structures.concat()), Ok(sent));
+    }
+
+    #[test]
+    fn public_values_survive_text(rpi in any::<[u8; 16]>(), aem in any::<[u8; 4]>()) {
+        let rpi = RollingProximityIdentifier::from_bytes(rpi);
+        prop_assert_eq!(rpi.to_string().parse(), Ok(rpi));
+        prop_assert_eq!(rpi.to_string().to_uppercase().parse(), Ok(rpi));
+        let aem = AssociatedEncryptedMetadata::from_bytes(aem);
+        prop_assert_eq!(aem.to_string().parse(), Ok(aem));
+    }
+
+    /// Whatever the clock and the owner do: what is on air is never public, and nobody gets a key before its end.
+    #[test]
+    fn no_key_is_on_air_after_it_was_handed_over(
+        retire_early in any::<bool>(),
+        steps in prop::collection::vec((0..3_u8, -100_000..200_000_i64), 1..60),
+    ) {
+        let policy = if retire_early { SameDayPolicy::RetireEarly } else { SameDayPolicy::AfterMidnight };
+        let mut phone = KeySchedule::new(policy);
+        let mut rng = Counter(0);
+        let mut public: Vec<[u8; 16]> = Vec::new();
+        let mut now = 1_595_200_000_u64;
+        for (action, seconds) in steps {
+            now = now.checked_add_signed(seconds).unwrap();
+            let time = UnixTime::from_secs(now);
+            let handed_over = match action {
+                0 => {
+                    let live = phone.live_key(time, &mut rng);
+                    prop_assert!(!public.contains(live.key.expose_bytes()));
+                    let interval = ENIntervalNumber::at(time);
+                    prop_assert!(live.rolling_start_interval_number <= interval && time < live.end());
+                    Vec::new()
+                }
+                1 => phone.release(time, &mut rng).keys,
+                _ => match phone.release_day_key(time) {
+                    Ok(keys) => keys,
+                    Err(DayKeyError::StillLive { until }) => {
+                        prop_assert!(time < until);
+                        Vec::new()
+                    }
+                    Err(_) => Vec::new(),
+                },
+            };
+            for key in handed_over {
+                prop_assert!(key.end() <= time);
+                prop_assert!(key.end().plus(KeySchedule::RETENTION_SECONDS) >= time);
+                public.push(key.key_data);
+            }
+        }
+    }
+}
+
+/// Makes another key every time.
+struct Counter(u128);
+
+impl TryRng for Counter {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(self.try_next_u64()? as u32)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        self.0 += 1;
+        Ok(self.0 as u64)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.0 += 1;
+        bytes.iter_mut().zip(self.0.to_le_bytes()).for_each(|(to, from)| *to = from);
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Counter {}
