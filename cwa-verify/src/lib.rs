@@ -1,1 +1,22 @@
 #![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+pub mod guid;
+pub mod hash;
+pub mod registration;
+pub mod seal;
+pub mod store;
+pub mod tan;
+pub mod tele_tan;
+pub mod test_result;
+mod uuid4;
+
+pub use guid::{
+    DateOfBirth, DateOfBirthError, DateOfBirthKey, Guid, GuidError, HashedGuid, TestId, TestIdError,
+};
+pub use hash::{HashKey, HashKeyId, PayloadDigest, ReservationId};
+pub use registration::RegistrationToken;
+pub use tan::Tan;
+pub use tele_tan::{TeleTan, TeleTanError, TeleTanType};
+pub use test_result::{LabId, TestResult};
+pub use uuid4::Uuid4Error;
