@@ -12,7 +12,7 @@ import argparse
 import pathlib
 import sys
 
-from generator import envelope, figures
+from generator import crypto, envelope, figures, recompute
 
 HERE = pathlib.Path(__file__).resolve().parent
 CRYPTOGRAPHY = "Exposure Notification Cryptography Specification v1.2"
@@ -21,6 +21,7 @@ EXPORT = "Exposure Key Export File Format and Verification"
 FILES = [
     {"name": "key_schedule.json", "spec": CRYPTOGRAPHY, "families": ["gaen.key_schedule", "gaen.identifiers", "gaen.known_mistakes"]},
     {"name": "bluetooth.json", "spec": BLUETOOTH, "families": ["gaen.ble_frame", "gaen.metadata", "attenuation"]},
+    {"name": "matching.json", "spec": CRYPTOGRAPHY, "families": ["gaen.matching"]},
     {"name": "export_public_keys.json", "spec": EXPORT, "families": ["export.public_key"]},
     {
         "name": "submission.json",
@@ -77,6 +78,8 @@ def main():
 
     collection = envelope.Collection(FILES)
     figures.add(collection, arguments.figures)
+    carried = recompute.check(collection, crypto.RECOMPUTE)
+    crypto.add(collection)
 
     different = []
     for name, document in collection.documents():
@@ -88,6 +91,7 @@ def main():
             different.append(name)
         count = sum(len(group["tests"]) for group in document["testGroups"])
         print(f"{name:32} {count:5} tests {len(text):8} bytes")
+    print(f"carried over, not recomputed: {', '.join(f'{family} ({count})' for family, count in carried.items())}")
     if different:
         sys.exit(f"differ from what is generated: {', '.join(different)}")
 

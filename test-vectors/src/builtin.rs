@@ -21,19 +21,20 @@ pub fn schemas() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 macro_rules! files {
-    ($folder:literal: $($name:literal),+ $(,)?) => { [$(($name, include_str!(concat!("../", $folder, "/", $name)))),+] };
+    ($folder:literal: $($name:literal),+ $(,)?) => { &[$(($name, include_str!(concat!("../", $folder, "/", $name)))),+] };
 }
 
-const FILES: [(&str, &str); 9] = files!["v1":
+const FILES: &[(&str, &str)] = files!["v1":
     "bluetooth.json",
     "distribution.json",
     "export_public_keys.json",
     "gateway.json",
     "key_schedule.json",
+    "matching.json",
     "risk_v1.json",
     "risk_v2.json",
     "submission.json",
     "verification.json",
 ];
 
-const SCHEMAS: [(&str, &str); 1] = files!["schemas": "envelope_v1.json"];
+const SCHEMAS: &[(&str, &str)] = files!["schemas": "envelope_v1.json"];

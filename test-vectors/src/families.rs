@@ -13,14 +13,14 @@ pub struct Family {
 /// Every family of this crate's files; their members are described by the JSON schemas.
 #[must_use]
 pub const fn families() -> &'static [Family] {
-    &FAMILIES
+    FAMILIES
 }
 
 const fn family(name: &'static str, about: &'static str) -> Family {
     Family { name, about }
 }
 
-const FAMILIES: [Family; 58] = [
+const FAMILIES: &[Family] = &[
     family(
         "gaen.key_schedule",
         "identifiers and encrypted metadata of a whole key: RPIK, AEMK, every RPI and AEM",
@@ -29,6 +29,7 @@ const FAMILIES: [Family; 58] = [
     family("gaen.known_mistakes", "what known mistakes compute, which nobody else may compute"),
     family("gaen.ble_frame", "identifier and encrypted metadata in a Bluetooth advertisement"),
     family("gaen.metadata", "version, calibration confidence and transmit power in decrypted metadata"),
+    family("gaen.matching", "diagnosis keys against received identifiers"),
     family("attenuation", "attenuation in dB from transmit power and received signal strength"),
     family("export.public_key", "public keys of export signers and their SHA-256"),
     family("cwa.submission_validation", "what the German server answers to a submission"),
