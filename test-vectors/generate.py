@@ -12,7 +12,9 @@ import argparse
 import pathlib
 import sys
 
-from generator import crypto, envelope, figures, recompute
+sys.dont_write_bytecode = True
+
+from generator import crypto, envelope, figures, recompute, risk, verification  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 CRYPTOGRAPHY = "Exposure Notification Cryptography Specification v1.2"
@@ -78,8 +80,10 @@ def main():
 
     collection = envelope.Collection(FILES)
     figures.add(collection, arguments.figures)
-    carried = recompute.check(collection, crypto.RECOMPUTE)
-    crypto.add(collection)
+    functions = crypto.RECOMPUTE | risk.recompute(arguments.figures) | verification.RECOMPUTE
+    carried = recompute.check(collection, functions)
+    for module in [crypto, risk, verification]:
+        module.add(collection)
 
     different = []
     for name, document in collection.documents():

@@ -7,7 +7,7 @@ import struct
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from .envelope import note
+from .envelope import NOTHING, note
 
 DAY = 144
 # 2020-07-22T00:00:00Z, where nothing else is meant.
@@ -253,7 +253,7 @@ def add_frames(collection):
         group.test(comment, {"adv_data": frame.hex()}, expected, **more)
 
     def refused(comment, frame, **more):
-        case(comment, frame, None, result="invalid", error="advertisement", **more)
+        case(comment, frame, NOTHING, result="invalid", error="advertisement", **more)
 
     case("without flags, as Android sends", uuids + data)
     case("with the flags of a beacon without classic Bluetooth", structure(0x01, b"\x06") + uuids + data, {"flags": "06"} | found)

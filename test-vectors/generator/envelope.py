@@ -4,6 +4,9 @@ import json
 
 SOURCE = {"name": "cwa-test-vectors", "version": "1"}
 
+# Nothing is expected, which is another thing than the answer null.
+NOTHING = object()
+
 # Every flag, with the kind of mistake it finds. A file gets the notes that its tests use.
 NOTES = {
     "Published": ("INTEROPERABILITY", "asserted by a test or a document of a published implementation"),
@@ -64,7 +67,7 @@ class Group:
         self.collection.used[self.key] = count
         return self.block + count
 
-    def test(self, comment, input, expected=None, result="valid", flags=(), error=None, **more):
+    def test(self, comment, input, expected=NOTHING, result="valid", flags=(), error=None, **more):
         test = {"tcId": self.number(), "comment": comment}
         if flags:
             test["flags"] = list(flags)
@@ -73,7 +76,7 @@ class Group:
             assert result == "invalid", comment
             test["error"] = error
         test["input"] = input
-        if expected is not None:
+        if expected is not NOTHING:
             test["expected"] = expected
         test.update({name: value for name, value in more.items() if value is not None})
         self.tests.append(test)
