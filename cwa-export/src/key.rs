@@ -1,0 +1,293 @@
+//! One key of an export, with the presence of every field kept.
+
+use cwa_crypto::diagnosis::{DaysSinceOnsetOfSymptomsError, ReportTypeError, TransmissionRiskLevelError};
+use cwa_crypto::tek::KeyLengthError;
+use cwa_crypto::time::RollingPeriodError;
+use cwa_crypto::{
+    DaysSinceOnsetOfSymptoms, DiagnosisKey, ENIntervalNumber, ReportType, RollingPeriod,
+    TransmissionRiskLevel,
+};
+
+use crate::wire;
+
+/// A key as it stands in a file: public, every value in range, absent fields absent.
+///
+/// The format is proto2, where a field that is absent and one that holds its default are different bytes. Keeping
+/// that apart is what gives the same bytes back when a file is written anew. What a device makes of absence is
+/// [`ExportKey::diagnosis_key`].
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub struct ExportKey {
+    /// The 16 bytes of the key.
+    pub key_data: [u8; Self::LENGTH],
+    /// Risk of transmission, 0 to 8.
+    pub transmission_risk_level: Option<TransmissionRiskLevel>,
+    /// First interval on air; absent means 0.
+    pub rolling_start_interval_number: Option<ENIntervalNumber>,
+    /// Intervals on air; absent means 144.
+    pub rolling_period: Option<RollingPeriod>,
+    /// On what grounds the key was reported.
+    pub report_type: Option<ReportType>,
+    /// Days from the onset of symptoms to the key's day, or an encoding.
+    pub days_since_onset_of_symptoms: Option<DaysSinceOnsetOfSymptoms>,
+    /// The variant that a laboratory found.
+    pub variant_of_concern: Option<VariantOfConcern>,
+}
+
+impl ExportKey {
+    /// Bytes of key data.
+    pub const LENGTH: usize = 16;
+
+    /// A key of which nothing but its bytes is said.
+    #[must_use]
+    pub const fn new(key_data: [u8; Self::LENGTH]) -> Self {
+        Self {
+            key_data,
+            transmission_risk_level: None,
+            rolling_start_interval_number: None,
+            rolling_period: None,
+            report_type: None,
+            days_since_onset_of_symptoms: None,
+            variant_of_concern: None,
+        }
+    }
+
+    /// The key as a device takes it, the defaults of the format applied.
+    ///
+    /// `optional int32 rolling_period = 4 [default = 144]`; an absent start interval is 0, as for any absent number
+    /// of proto2. Report type and days since onset stay absent: what absence means there differs between
+    /// authorities, and their configuration says it.
+    ///
+    /// ```
+    /// use cwa_export::ExportKey;
+    /// assert_eq!(ExportKey::new([7; 16]).diagnosis_key().rolling_period.get(), 144);
+    /// ```
+    #[must_use]
+    pub fn diagnosis_key(&self) -> DiagnosisKey {
+        let mut key = DiagnosisKey::new(
+            self.key_data,
+            self.rolling_start_interval_number.unwrap_or_default(),
+            self.rolling_period.unwrap_or_default(),
+        );
+        key.transmission_risk_level = self.transmission_risk_level;
+        key.report_type = self.report_type;
+        key.days_since_onset_of_symptoms = self.days_since_onset_of_symptoms;
+        key
+    }
+
+    pub(crate) fn to_wire(self) -> wire::export::TemporaryExposureKey {
+        wire::export::TemporaryExposureKey {
+            key_data: Some(self.key_data.to_vec()),
+            transmission_risk_level: self.transmission_risk_level.map(|level| level.get().into()),
+            // As int32 on the wire the upper half of the numbers is negative; `try_from` below never let one in.
+            rolling_start_interval_number: self
+                .rolling_start_interval_number
+                .map(|start| i32::try_from(start.get()).unwrap_or(i32::MAX)),
+            rolling_period: self.rolling_period.map(|period| period.get().into()),
+            report_type: self.report_type.map(|report_type| report_type.number().into()),
+            days_since_onset_of_symptoms: self.days_since_onset_of_symptoms.map(|days| days.get().into()),
+            variant_of_concern: self.variant_of_concern.map(|variant| variant.get().into()),
+        }
+    }
+}
+
+impl From<DiagnosisKey> for ExportKey {
+    /// Everything the key says, start and period always written, as the German server does.
+    fn from(key: DiagnosisKey) -> Self {
+        Self {
+            key_data: key.key_data,
+            transmission_risk_level: key.transmission_risk_level,
+            rolling_start_interval_number: Some(key.rolling_start_interval_number),
+            rolling_period: Some(key.rolling_period),
+            report_type: key.report_type,
+            days_since_onset_of_symptoms: key.days_since_onset_of_symptoms,
+            variant_of_concern: None,
+        }
+    }
+}
+
+/// The variant of the virus that a laboratory found, as a class of reduced vaccine effectiveness: 0 to 4.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct VariantOfConcern(u8);
+
+impl VariantOfConcern {
+    /// The number, 0 to 4.
+    #[must_use]
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+}
+
+impl TryFrom<i64> for VariantOfConcern {
+    type Error = VariantOfConcernError;
+
+    fn try_from(number: i64) -> Result<Self, Self::Error> {
+        match u8::try_from(number) {
+            Ok(n @ 0..=4) => Ok(Self(n)),
+            _ => Err(VariantOfConcernError { got: number }),
+        }
+    }
+}
+
+/// A variant outside 0..=4.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the variant of concern must be 0 to 4, not {got}")]
+#[non_exhaustive]
+pub struct VariantOfConcernError {
+    /// The number found.
+    pub got: i64,
+}
+
+/// A key as it stands on the wire: numbers unchecked, key data of any length.
+///
+/// What auditors look at when a key is wrong; the way to a usable key is [`ExportKey::try_from`].
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct RawKey<'a> {
+    /// Field 1.
+    pub key_data: Option<&'a [u8]>,
+    /// Field 2.
+    pub transmission_risk_level: Option<i32>,
+    /// Field 3.
+    pub rolling_start_interval_number: Option<i32>,
+    /// Field 4.
+    pub rolling_period: Option<i32>,
+    /// Field 5.
+    pub report_type: Option<i32>,
+    /// Field 6.
+    pub days_since_onset_of_symptoms: Option<i32>,
+    /// Field 8.
+    pub variant_of_concern: Option<i32>,
+}
+
+impl<'a> RawKey<'a> {
+    pub(crate) fn from_wire(key: &'a wire::export::TemporaryExposureKey) -> Self {
+        Self {
+            key_data: key.key_data.as_deref(),
+            transmission_risk_level: key.transmission_risk_level,
+            rolling_start_interval_number: key.rolling_start_interval_number,
+            rolling_period: key.rolling_period,
+            report_type: key.report_type,
+            days_since_onset_of_symptoms: key.days_since_onset_of_symptoms,
+            variant_of_concern: key.variant_of_concern,
+        }
+    }
+}
+
+impl TryFrom<RawKey<'_>> for ExportKey {
+    type Error = KeyError;
+
+    fn try_from(raw: RawKey<'_>) -> Result<Self, Self::Error> {
+        let key_data = raw.key_data.ok_or(KeyError::Missing)?;
+        let key_data = key_data.try_into().map_err(|_| KeyError::Length { length: key_data.len() })?;
+        Ok(Self {
+            key_data,
+            transmission_risk_level: number(raw.transmission_risk_level)?,
+            rolling_start_interval_number: raw
+                .rolling_start_interval_number
+                .map(|start| {
+                    u32::try_from(start)
+                        .map(ENIntervalNumber::new)
+                        .map_err(|_| KeyError::StartInterval { got: start })
+                })
+                .transpose()?,
+            rolling_period: number(raw.rolling_period)?,
+            report_type: number(raw.report_type)?,
+            days_since_onset_of_symptoms: number(raw.days_since_onset_of_symptoms)?,
+            variant_of_concern: number(raw.variant_of_concern)?,
+        })
+    }
+}
+
+fn number<T>(raw: Option<i32>) -> Result<Option<T>, KeyError>
+where
+    T: TryFrom<i64>,
+    KeyError: From<T::Error>,
+{
+    Ok(raw.map(|raw| T::try_from(raw.into())).transpose()?)
+}
+
+/// Why a key of a file or a submission cannot be used.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// No key data at all.
+    #[error("the key has no key data")]
+    Missing,
+    /// Key data of another length.
+    #[error("key data must be 16 bytes, not {length}")]
+    Length {
+        /// The length found, in bytes.
+        length: usize,
+    },
+    /// A negative start interval.
+    #[error("the rolling start interval number must not be negative, but is {got}")]
+    StartInterval {
+        /// The number found.
+        got: i32,
+    },
+    /// A rolling period out of range.
+    #[error(transparent)]
+    RollingPeriod(#[from] RollingPeriodError),
+    /// A transmission risk level out of range.
+    #[error(transparent)]
+    TransmissionRiskLevel(#[from] TransmissionRiskLevelError),
+    /// A report type out of range.
+    #[error(transparent)]
+    ReportType(#[from] ReportTypeError),
+    /// Days since onset out of range.
+    #[error(transparent)]
+    DaysSinceOnsetOfSymptoms(#[from] DaysSinceOnsetOfSymptomsError),
+    /// A variant out of range.
+    #[error(transparent)]
+    VariantOfConcern(#[from] VariantOfConcernError),
+}
+
+impl From<KeyLengthError> for KeyError {
+    fn from(error: KeyLengthError) -> Self {
+        Self::Length { length: error.got }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn raw() -> RawKey<'static> {
+        RawKey {
+            key_data: Some(&[1; 16]),
+            rolling_start_interval_number: Some(2_642_976),
+            ..RawKey::default()
+        }
+    }
+
+    #[rstest]
+    #[case::no_data(RawKey { key_data: None, ..raw() }, KeyError::Missing)]
+    #[case::fifteen_bytes(RawKey { key_data: Some(&[1; 15]), ..raw() }, KeyError::Length { length: 15 })]
+    #[case::seventeen_bytes(RawKey { key_data: Some(&[1; 17]), ..raw() }, KeyError::Length { length: 17 })]
+    #[case::negative_start(RawKey { rolling_start_interval_number: Some(-1), ..raw() }, KeyError::StartInterval { got: -1 })]
+    fn a_key_out_of_shape_is_refused(#[case] raw: RawKey<'_>, #[case] error: KeyError) {
+        assert_eq!(ExportKey::try_from(raw), Err(error));
+    }
+
+    #[rstest]
+    #[case(RawKey { rolling_period: Some(0), ..raw() }, "the rolling period must be 1 to 144 intervals, not 0")]
+    #[case(RawKey { rolling_period: Some(145), ..raw() }, "the rolling period must be 1 to 144 intervals, not 145")]
+    #[case(RawKey { transmission_risk_level: Some(9), ..raw() }, "the transmission risk level must be 0 to 8, not 9")]
+    #[case(RawKey { report_type: Some(6), ..raw() }, "the report type must be 0 to 5, not 6")]
+    #[case(RawKey { days_since_onset_of_symptoms: Some(-16), ..raw() }, "days since onset of symptoms must be -15 to 4000, not -16")]
+    #[case(RawKey { variant_of_concern: Some(5), ..raw() }, "the variant of concern must be 0 to 4, not 5")]
+    fn a_number_out_of_range_is_refused_with_the_bound(#[case] raw: RawKey<'_>, #[case] message: &str) {
+        assert_eq!(ExportKey::try_from(raw).unwrap_err().to_string(), message);
+    }
+
+    #[test]
+    fn absence_survives_until_defaults_are_asked_for() {
+        let key = ExportKey::try_from(raw()).unwrap();
+        assert_eq!(key.rolling_period, None);
+        assert_eq!(key.to_wire().rolling_period, None);
+        assert_eq!(key.diagnosis_key().rolling_period, RollingPeriod::FULL_DAY);
+    }
+}
