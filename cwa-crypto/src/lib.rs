@@ -18,6 +18,7 @@ pub use aem::{AssociatedEncryptedMetadata, AssociatedEncryptedMetadataKey};
 pub use broadcast::Advertisement;
 pub use diagnosis::{DaysSinceOnsetOfSymptoms, DiagnosisKey, ReportType, TransmissionRiskLevel};
 pub use metadata::{Attenuation, BluetoothMetadata, TransmitPower};
+pub use rand_core;
 pub use rpi::{RollingProximityIdentifier, RollingProximityIdentifierKey};
 pub use schedule::KeySchedule;
 pub use tek::TemporaryExposureKey;

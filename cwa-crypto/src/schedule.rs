@@ -20,17 +20,10 @@ use crate::time::{Day, ENIntervalNumber, RollingPeriod, UnixTime};
 /// left by a clock that was ahead, are forgotten.
 ///
 /// ```
+/// use cwa_crypto::schedule::SameDayPolicy;
 /// use cwa_crypto::{BluetoothMetadata, Day, KeySchedule, TransmitPower};
-/// # use cwa_crypto::schedule::SameDayPolicy;
-/// # struct Zeros;
-/// # impl rand_core::TryRng for Zeros {
-/// #     type Error = core::convert::Infallible;
-/// #     fn try_next_u32(&mut self) -> Result<u32, Self::Error> { Ok(0) }
-/// #     fn try_next_u64(&mut self) -> Result<u64, Self::Error> { Ok(0) }
-/// #     fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> { bytes.fill(0); Ok(()) }
-/// # }
-/// # impl rand_core::TryCryptoRng for Zeros {}
-/// # let mut rng = Zeros;
+///
+/// let mut rng = rand::rng();
 /// let mut phone = KeySchedule::new(SameDayPolicy::AfterMidnight);
 /// let metadata = BluetoothMetadata::v1_0(TransmitPower::from_dbm(-12)?);
 /// let day = Day::from_calendar(2020, 7, 20).unwrap();

@@ -188,3 +188,15 @@ fn rules_and_reasons_have_stable_names() {
     ];
     assert_eq!(reasons.map(|reason| reason.to_string()), ["outside-time-window", "replayed", "revoked"]);
 }
+
+#[cfg(feature = "serde")]
+#[test]
+fn a_sighting_is_one_line_of_json() {
+    let sighting = sighting(START, 5);
+    let line = r#"{"rpi":"b5e42b3d0d3c2e1b","aem":"00000000","rssi_dbm":-62,"seen_at":1585785605}"#;
+    assert_eq!(serde_json::to_string(&sighting).unwrap(), line);
+    assert_eq!(serde_json::from_str::<Sighting>(line).unwrap(), sighting);
+    let short = line.replace("\"aem\":\"", "\"aem\":\"0");
+    let error = serde_json::from_str::<Sighting>(&short).unwrap_err();
+    assert!(error.to_string().starts_with("must be 8 hex digits, not 9"), "{error}");
+}
