@@ -193,7 +193,8 @@ fn rules_and_reasons_have_stable_names() {
 #[test]
 fn a_sighting_is_one_line_of_json() {
     let sighting = sighting(START, 5);
-    let line = r#"{"rpi":"b5e42b3d0d3c2e1b","aem":"00000000","rssi_dbm":-62,"seen_at":1585785605}"#;
+    let line =
+        r#"{"rpi":"a0cf109832ad5cd65c98810e8d065bea","aem":"ca759351","rssi_dbm":-62,"seen_at":1585785605}"#;
     assert_eq!(serde_json::to_string(&sighting).unwrap(), line);
     assert_eq!(serde_json::from_str::<Sighting>(line).unwrap(), sighting);
     let short = line.replace("\"aem\":\"", "\"aem\":\"0");
