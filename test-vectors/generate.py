@@ -14,7 +14,7 @@ import sys
 
 sys.dont_write_bytecode = True
 
-from generator import crypto, envelope, figures, recompute, risk, verification  # noqa: E402
+from generator import crypto, envelope, export, figures, recompute, risk, verification  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 CRYPTOGRAPHY = "Exposure Notification Cryptography Specification v1.2"
@@ -24,11 +24,12 @@ FILES = [
     {"name": "key_schedule.json", "spec": CRYPTOGRAPHY, "families": ["gaen.key_schedule", "gaen.identifiers", "gaen.known_mistakes"]},
     {"name": "bluetooth.json", "spec": BLUETOOTH, "families": ["gaen.ble_frame", "gaen.metadata", "attenuation"]},
     {"name": "matching.json", "spec": CRYPTOGRAPHY, "families": ["gaen.matching"]},
+    {"name": "export.json", "spec": EXPORT, "families": ["export.verify", "export.archive"]},
     {"name": "export_public_keys.json", "spec": EXPORT, "families": ["export.public_key"]},
     {
         "name": "submission.json",
         "spec": "Corona-Warn-App Server: submission service",
-        "families": ["cwa.submission_validation", "client.submission_sizes"],
+        "families": ["cwa.submission_validation", "client.submission_sizes", "export.submission"],
     },
     {
         "name": "distribution.json",
@@ -80,9 +81,9 @@ def main():
 
     collection = envelope.Collection(FILES)
     figures.add(collection, arguments.figures)
-    functions = crypto.RECOMPUTE | risk.recompute(arguments.figures) | verification.RECOMPUTE
+    functions = crypto.RECOMPUTE | risk.recompute(arguments.figures) | verification.RECOMPUTE | export.RECOMPUTE
     carried = recompute.check(collection, functions)
-    for module in [crypto, risk, verification]:
+    for module in [crypto, export, risk, verification]:
         module.add(collection)
 
     different = []

@@ -27,6 +27,7 @@ macro_rules! files {
 const FILES: &[(&str, &str)] = files!["v1":
     "bluetooth.json",
     "distribution.json",
+    "export.json",
     "export_public_keys.json",
     "gateway.json",
     "key_schedule.json",

@@ -1,0 +1,575 @@
+"""Signed key files, their archives, and submissions: protocol buffers, DER and ZIP, written by hand so that they can be written wrong."""
+
+import base64
+import hashlib
+import random
+import struct
+import zlib
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from .crypto import MIDNIGHT, START
+from .envelope import NOTHING, note
+
+HEADER = b"EK Export v1    "
+OID = "1.2.840.10045.4.3.2"
+ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+note("HeaderUnsigned", "MISSING_STEP", "the signature covers export.bin without its 16 bytes of header")
+note("Header", "INPUT_VALIDATION", "the first 16 bytes are compared in full")
+note("RawSignature", "SIGNATURE_ENCODING", "r and s side by side instead of in DER")
+note("Der", "SIGNATURE_ENCODING", "a DER form that a strict reader refuses, so that no bit of a signature can be changed unseen")
+note("HighS", "EDGE_CASE", "the greater of the two forms of s is as good as the smaller")
+note("WrongKey", "AUTHENTICATION", "signed by another key than the trusted one")
+note("WrongDigest", "WRONG_PRIMITIVE", "signed over another digest than SHA-256")
+note("FlippedBit", "AUTHENTICATION", "one bit was changed after signing")
+note("NoSignature", "AUTHENTICATION", "no signature at all must not count as all signatures valid")
+note("Batch", "CONSISTENCY", "batch number and size say the same in both files, and something possible")
+note("SignatureInfo", "CONSISTENCY", "the name of the key is the same in the signed file and beside the signature")
+note("Truncated", "PARSING", "the message ends before what it announced")
+note("WireFormat", "PARSING", "bytes that are not the protocol buffers of this message")
+note("Presence", "EDGE_CASE", "absent fields have the defaults of the format")
+note("BadKey", "INPUT_VALIDATION", "a key whose length, period or start is out of range, in a file that is signed well")
+note("Empty", "EDGE_CASE", "a signed file without keys is a file")
+note("Unspecified", "LEGACY", "the format does not say, and published readers differ")
+note("DuplicateMember", "PARSING_DIFFERENTIAL", "readers disagree about which of two members of one name counts")
+note("HiddenMember", "PARSING_DIFFERENTIAL", "a member that only readers of local headers see, or only readers of the central directory")
+note("PathTraversal", "INPUT_VALIDATION", "a name that leads out of the archive's root")
+note("ThirdMember", "INPUT_VALIDATION", "a member that is none of the two")
+note("MissingMember", "INPUT_VALIDATION", "one of the two members is not there")
+note("Bomb", "RESOURCE_EXHAUSTION", "a member that is much larger than its compressed form")
+note("ZipFeature", "INPUT_VALIDATION", "encryption, ZIP64 and methods other than stored and deflated are not used by the format")
+note("Damaged", "PARSING", "an archive that is cut short, or carries bytes that belong to nothing")
+note("Checksum", "MISSING_STEP", "the checksum of a member is verified")
+note("DataDescriptor", "EDGE_CASE", "sizes that stand behind the data, as streaming writers leave them")
+note("KeyCount", "INPUT_VALIDATION", "an upload without keys, or with more than a server takes")
+note("Future", "EDGE_CASE", "keys that have not begun are left out")
+note("TooOld", "EDGE_CASE", "keys that ended more than 14 days ago are left out")
+note("Contradiction", "CONSISTENCY", "the same key with different values")
+note("Country", "INPUT_VALIDATION", "a server takes uploads of its own country, about countries it knows")
+note("NotAtMidnight", "INPUT_VALIDATION", "the German server takes only keys that start at midnight UTC")
+
+
+# -- protocol buffers ----------------------------------------------------------------------------------------------------------------
+
+
+def varint(value):
+    value &= 0xFFFF_FFFF_FFFF_FFFF
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def tag(field, wire_type):
+    return varint(field << 3 | wire_type)
+
+
+def number(field, value):
+    return b"" if value is None else tag(field, 0) + varint(value)
+
+
+def zigzag(field, value):
+    return b"" if value is None else number(field, value << 1 if value >= 0 else ~value << 1 | 1)
+
+
+def fixed64(field, value):
+    return b"" if value is None else tag(field, 1) + struct.pack("<Q", value)
+
+
+def data(field, value):
+    if value is None:
+        return b""
+    value = value.encode() if isinstance(value, str) else value
+    return tag(field, 2) + varint(len(value)) + value
+
+
+def key_message(key):
+    return (
+        data(1, bytes.fromhex(key["key_data"]))
+        + number(2, key.get("transmission_risk_level"))
+        + number(3, key.get("rolling_start_interval_number"))
+        + number(4, key.get("rolling_period"))
+        + number(5, key.get("report_type"))
+        + zigzag(6, key.get("days_since_onset_of_symptoms"))
+    )
+
+
+INFO = {"app_bundle_id": "org.example.en", "verification_key_version": "v1", "verification_key_id": "262", "signature_algorithm": OID}
+
+
+def info_message(info):
+    return b"".join(
+        data(field, info.get(name))
+        for field, name in enumerate(
+            ["app_bundle_id", "android_package", "verification_key_version", "verification_key_id", "signature_algorithm"], 1
+        )
+    )
+
+
+class File:
+    """An export, by default a good one, whose parts can be replaced."""
+
+    def __init__(self, keys, revised=(), infos=(INFO,), region="DE", start=MIDNIGHT, end=MIDNIGHT + 3600, batch_num=1, batch_size=1):
+        self.meta = {"start_timestamp": start, "end_timestamp": end, "region": region, "batch_num": batch_num, "batch_size": batch_size}
+        self.keys, self.revised, self.infos = list(keys), list(revised), list(infos)
+
+    def head(self):
+        meta = self.meta
+        return (
+            fixed64(1, meta["start_timestamp"]) + fixed64(2, meta["end_timestamp"]) + data(3, meta["region"])
+            + number(4, meta["batch_num"]) + number(5, meta["batch_size"])
+            + b"".join(data(6, info_message(info)) for info in self.infos)
+        )
+
+    def tail(self):
+        return b"".join(data(7, key_message(key)) for key in self.keys) + b"".join(data(8, key_message(key)) for key in self.revised)
+
+    def bytes(self):
+        return HEADER + self.head() + self.tail()
+
+    def expected(self):
+        meta = {name: value for name, value in self.meta.items() if value is not None}
+        return meta | {"key_count": len(self.keys), "revised_key_count": len(self.revised), "keys": self.keys, "revised_keys": self.revised}
+
+
+def signature_list(*signatures):
+    return b"".join(data(1, signature) for signature in signatures)
+
+
+def signed(der, info=INFO, batch_num=1, batch_size=1):
+    return (data(1, info_message(info)) if info is not None else b"") + number(2, batch_num) + number(3, batch_size) + data(4, der)
+
+
+# -- signatures ------------------------------------------------------------------------------------------------------------------------
+
+
+def private_key(name):
+    scalar = int.from_bytes(hashlib.sha256(f"cwa-test-vectors: {name}".encode()).digest(), "big") % (ORDER - 1) + 1
+    return ec.derive_private_key(scalar, ec.SECP256R1())
+
+
+def public_pem(key):
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return key.public_key().public_bytes(serialization.Encoding.PEM, form).decode()
+
+
+def sign(key, content, algorithm=None):
+    return key.sign(content, ec.ECDSA(algorithm or hashes.SHA256(), deterministic_signing=True))
+
+
+def integer(value):
+    length = value.bit_length() // 8 + 1
+    return value.to_bytes(length, "big")
+
+
+def der(r, s, encode=integer):
+    body = b"".join(b"\x02" + bytes([len(encode(value))]) + encode(value) for value in (r, s))
+    return b"\x30" + bytes([len(body)]) + body
+
+
+def flipped(content, byte, bit):
+    changed = bytearray(content)
+    changed[byte] ^= 1 << bit
+    return bytes(changed)
+
+
+# -- archives ----------------------------------------------------------------------------------------------------------------------------
+
+
+def stored_deflate(content):
+    """Deflate without compressing, so that every machine makes the same bytes."""
+    assert len(content) < 0x10000
+    return b"\x01" + struct.pack("<HH", len(content), len(content) ^ 0xFFFF) + content
+
+
+class Bits:
+    def __init__(self):
+        self.bits = []
+
+    def number(self, value, count):
+        self.bits += [value >> index & 1 for index in range(count)]
+
+    def code(self, text):
+        self.bits += [int(bit) for bit in text]
+
+    def bytes(self):
+        padded = self.bits + [0] * (-len(self.bits) % 8)
+        return bytes(sum(bit << index for index, bit in enumerate(padded[at : at + 8])) for at in range(0, len(padded), 8))
+
+
+def zeros(matches):
+    """A deflate stream of 1 + 258 * matches zeros, two bits for each 258: the densest that deflate allows."""
+    out = Bits()
+    out.number(1, 1)  # the last block
+    out.number(2, 2)  # with codes of its own
+    out.number(286 - 257, 5)  # lengths of 286 literal and length codes
+    out.number(0, 5)  # and of one distance code
+    out.number(18 - 4, 4)  # told in a code whose own 18 lengths follow, in the order of RFC 1951
+    lengths = {18: 1, 1: 2, 2: 2}
+    for symbol in [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1]:
+        out.number(lengths.get(symbol, 0), 3)
+    many, one, two = "0", "10", "11"
+    out.code(two)  # literal 0: two bits
+    for count in (138, 117):  # literals 1 to 255: none
+        out.code(many)
+        out.number(count - 11, 7)
+    out.code(two)  # the end, 256: two bits
+    out.code(many)  # lengths up to 284: none
+    out.number(28 - 11, 7)
+    out.code(one)  # length 258, symbol 285: one bit
+    out.code(one)  # distance 1: one bit
+    out.code("10")
+    for _ in range(matches):
+        out.code("00")
+    out.code("11")
+    stream = out.bytes()
+    assert zlib.decompress(stream, -15) == bytes(1 + 258 * matches)
+    return stream
+
+
+class Member:
+    """A member of an archive, every field of its headers replaceable."""
+
+    def __init__(self, name, content, method=0, packed=None, flags=0, crc=None, **fields):
+        self.name = name.encode() if isinstance(name, str) else name
+        self.packed = packed if packed is not None else (stored_deflate(content) if method == 8 else content)
+        self.method, self.flags = method, flags
+        self.crc = zlib.crc32(content) if crc is None else crc
+        self.size = len(content)
+        self.fields = fields
+
+    def local(self):
+        streamed = self.flags & 8
+        name = self.fields.get("local_name", self.name)
+        size = self.fields.get("local_size", self.size)
+        crc, packed = (0, 0) if streamed else (self.crc, len(self.packed))
+        head = struct.pack(
+            "<4sHHHHHIIIHH", b"PK\3\4", self.fields.get("version", 20), self.flags, self.method, 0, 0x21, crc,
+            packed, 0 if streamed else size, len(name), 0,
+        )
+        behind = struct.pack("<4sIII", b"PK\7\x08", self.crc, len(self.packed), self.size) if streamed else b""
+        return head + name + self.packed + behind
+
+    def central(self, offset):
+        extra = self.fields.get("extra", b"")
+        size = self.fields.get("central_size", self.size)
+        return struct.pack(
+            "<4sHHHHHHIIIHHHHHII", b"PK\1\2", 20 | self.fields.get("system", 0) << 8, self.fields.get("version", 20), self.flags, self.method, 0,
+            0x21, self.crc, len(self.packed), size, len(self.name), len(extra), 0, 0, 0, self.fields.get("attributes", 0), offset,
+        ) + self.name + extra
+
+
+class Gap:
+    """Bytes that belong to no member."""
+
+    def __init__(self, content):
+        self.content = content
+
+    def local(self):
+        return self.content
+
+
+def archive(members, hidden=(), comment=b"", before=b"", after=b"", count=None):
+    """The members in order; those of `hidden` are left out of the central directory."""
+    body, directory, listed = bytearray(before), b"", 0
+    for member in members:
+        if member not in hidden and not isinstance(member, Gap):
+            directory += member.central(len(body))
+            listed += 1
+        body += member.local()
+    count = listed if count is None else count
+    end = struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, count, count, len(directory), len(body), len(comment))
+    return bytes(body) + directory + end + comment + after
+
+
+# -- cases -------------------------------------------------------------------------------------------------------------------------------
+
+
+def recompute_public_key(input, expected):
+    spki = base64.b64decode(input["spki_der_base64"])
+    key = serialization.load_der_public_key(spki)
+    assert key.curve.name == "secp256r1" and input["curve"] == "P-256"
+    assert serialization.load_pem_public_key(input["pem"].encode()).public_numbers() == key.public_numbers()
+    return {"spki_sha256": hashlib.sha256(spki).hexdigest()}
+
+
+RECOMPUTE = {"export.public_key": recompute_public_key}
+
+
+def add(collection):
+    add_verify(collection)
+    add_archives(collection)
+    add_submissions(collection)
+
+
+def drawn_key(rng, number=0, **more):
+    key = {"key_data": rng.randbytes(16).hex(), "rolling_start_interval_number": START - 144 * (1 + number), "rolling_period": 144}
+    return {name: value for name, value in (key | more).items() if value is not None}
+
+
+def add_verify(collection):
+    rng = random.Random("verify")
+    ours, other = private_key("signing key"), private_key("another signing key")
+    group = collection.group("export.verify", {"public_key_pem": public_pem(ours), "other_public_key_pem": public_pem(other)})
+    full = {"transmission_risk_level": 5, "report_type": 1, "days_since_onset_of_symptoms": -3}
+    usual = File([drawn_key(rng, n, **full) for n in range(3)])
+
+    def case(comment, content, signatures=None, file=None, error=None, flags=(), result=None):
+        content = content if isinstance(content, bytes) else content.bytes()
+        if signatures is None:
+            signatures = signature_list(signed(sign(ours, content)))
+        result = result or ("invalid" if error else "valid")
+        expected = file.expected() if file and result == "valid" else NOTHING
+        group.test(comment, {"export_bin": content.hex(), "export_sig": signatures.hex()}, expected, result, flags, error)
+
+    def good(comment, file, signatures=None, flags=()):
+        case(comment, file.bytes(), signatures, file, flags=flags)
+
+    def bad_signature(comment, der_bytes, flags, **more):
+        case(comment, usual, signature_list(signed(der_bytes, **more)), error="signature", flags=flags)
+
+    content = usual.bytes()
+    r, s = decode_dss_signature(sign(ours, content))
+    fine = sign(ours, content)
+
+    good("three keys with all fields", usual)
+    good("one key with the least fields", File([drawn_key(rng, rolling_period=None)]), flags=["Presence"])
+    good("no keys", File([]), flags=["Empty"])
+    good("report types, levels and days at their edges", File([
+        drawn_key(rng, 0, transmission_risk_level=0, report_type=0, days_since_onset_of_symptoms=-14),
+        drawn_key(rng, 1, transmission_risk_level=8, report_type=4, days_since_onset_of_symptoms=14),
+        drawn_key(rng, 2, rolling_period=1), drawn_key(rng, 3, rolling_period=143),
+    ]))
+    good("revised keys", File([drawn_key(rng, report_type=1)], [drawn_key(rng, 2, report_type=5), drawn_key(rng, 3, report_type=1)]))
+    good("no region", File([drawn_key(rng)], region=None), flags=["Presence"])
+    good("an unaligned key", File([drawn_key(rng, rolling_start_interval_number=START - 99, rolling_period=45)]), flags=["Unaligned"])
+    case("keys before everything else", HEADER + usual.tail() + usual.head(), file=usual)
+    good("the other form of s", usual, signature_list(signed(der(r, ORDER - s))), flags=["HighS"])
+    infos = [INFO | {"verification_key_version": "v2"}, INFO]
+    rotated = File([drawn_key(rng)], infos=infos)
+    both = [signed(sign(other, rotated.bytes()), infos[0]), signed(sign(ours, rotated.bytes()), infos[1])]
+    good("two signatures, the second by the trusted key", rotated, signature_list(*both))
+    good("two signatures, in the other order than their names", rotated, signature_list(*both[::-1]))
+
+    bad_signature("signed without the header", sign(ours, content[16:]), ["HeaderUnsigned"])
+    bad_signature("signed by another key", sign(other, content), ["WrongKey"])
+    bad_signature("another file's signature", sign(ours, File([drawn_key(rng)]).bytes()), ["WrongKey"])
+    bad_signature("SHA-512, said to be SHA-256", sign(ours, content, hashes.SHA512()), ["WrongDigest"])
+    bad_signature("SHA-1, said to be SHA-256", sign(ours, content, hashes.SHA1()), ["WrongDigest"])
+    bad_signature("r and s side by side", r.to_bytes(32, "big") + s.to_bytes(32, "big"), ["RawSignature"])
+    bad_signature("something after the signature", fine + b"\0", ["Der"])
+    bad_signature("a length in the long form", b"\x30\x81" + fine[1:], ["Der"])
+    bad_signature("integers with a zero too many", der(r, s, lambda value: b"\0" + integer(value)), ["Der"])
+    bad_signature("an indefinite length", b"\x30\x80" + fine[2:] + b"\0\0", ["Der"])
+    bad_signature("r = 0", der(0, s), ["Der"])
+    bad_signature("s = 0", der(r, 0), ["Der"])
+    bad_signature("s beyond the order", der(r, s + ORDER), ["Der"])
+    bad_signature("a negative r", der(-5, s, lambda value: value.to_bytes(1, "big", signed=True) if value < 0 else integer(value)), ["Der"])
+    bad_signature("an empty signature", b"", ["Der"])
+    bad_signature("a signature cut short", fine[:-1], ["Der"])
+    bad_signature("one bit of the signature flipped", flipped(fine, len(fine) - 1, 0), ["FlippedBit"])
+    # Bits in the region, in a key and in the end timestamp: the message can still be read.
+    for comment, at in [("a key", content.index(bytes.fromhex(usual.keys[1]["key_data"]))), ("the end timestamp", 16 + 9 + 1)]:
+        case(f"one bit of {comment} flipped", flipped(content, at, 4), signature_list(signed(fine)), error="signature", flags=["FlippedBit"])
+
+    case("no bytes of signatures", usual, b"", error="signature_list", flags=["NoSignature"])
+    case("a signature entry without anything", usual, signature_list(b""), error="signature_list", flags=["NoSignature"])
+    for comment, more in [
+        ("another batch number", {"batch_num": 2}), ("another batch size", {"batch_size": 2}),
+        ("no batch number", {"batch_num": None}), ("no batch size", {"batch_size": None}),
+    ]:
+        case(f"{comment} beside the signature", usual, signature_list(signed(fine, **more)), error="signature_list", flags=["Batch"])
+    for comment, info in [
+        ("another key id", INFO | {"verification_key_id": "263"}), ("another key version", INFO | {"verification_key_version": "v2"}),
+        ("another bundle", INFO | {"app_bundle_id": "org.example.other"}), ("no algorithm", INFO | {"signature_algorithm": None}), ("nothing", None),
+    ]:
+        case(f"{comment} beside the signature", usual, signature_list(signed(fine, info)), error="signature_list", flags=["SignatureInfo"])
+    textual = INFO | {"signature_algorithm": "ECDSA p-256 SHA-256"}
+    named = File([drawn_key(rng)], infos=[textual])
+    case("the algorithm as text", named, signature_list(signed(sign(ours, named.bytes()), textual)), error="signature_list", flags=["SignatureInfo"])
+    entry = signed(fine)
+    case("an unknown field in an entry", usual, signature_list(entry + number(9, 1)), error="signature_list", flags=["WireFormat"])
+    case("an unknown field beside the entries", usual, signature_list(entry) + number(9, 1), error="signature_list", flags=["WireFormat"])
+    case("a batch number twice", usual, signature_list(number(2, 7) + entry), error="signature_list", flags=["WireFormat"])
+    case("a signature twice in one entry", usual, signature_list(data(4, b"\x30") + entry), error="signature_list", flags=["WireFormat"])
+    case("the list of signatures cut short", usual, signature_list(entry)[:-1], error="signature_list", flags=["Truncated"])
+    case("more after the list of signatures", usual, signature_list(entry) + b"\0", error="signature_list", flags=["WireFormat"])
+
+    for comment, header in [
+        ("no header", b""), ("version 2", b"EK Export v2    "), ("zeros instead of spaces", b"EK Export v1\0\0\0\0"),
+        ("a tab among the spaces", b"EK Export v1   \t"), ("lower case", b"ek export v1    "),
+    ]:
+        case(f"header: {comment}", header + content[16:], error="header", flags=["Header"])
+    case("nothing at all", b"", error="header", flags=["Truncated"])
+    case("half a header", HEADER[:9], error="header", flags=["Truncated"])
+    case("the last key cut short, and signed so", content[:-1], error="payload", flags=["Truncated"])
+    case("a key that claims more bytes than there are", content + tag(7, 2) + b"\x7f\x0a\x10", error="payload", flags=["Truncated"])
+    case("field number 0", content + b"\x00\x01", error="payload", flags=["WireFormat"])
+    case("a group", content + b"\x7b\x7c", error="payload", flags=["WireFormat"])
+    case("a wire type that does not exist", content + b"\x7e", error="payload", flags=["WireFormat"])
+    case("the region as a number", HEADER + number(3, 5) + usual.tail(), error="payload", flags=["WireFormat"])
+    case("a varint of eleven bytes", content + tag(4, 0) + b"\xff" * 10 + b"\x01", error="payload", flags=["WireFormat"])
+    case("a region that is not UTF-8", HEADER + data(3, b"\xff\xfe") + usual.tail(), error="payload", flags=["WireFormat"])
+    case("an unknown field in the message", content + number(15, 1), flags=["Unspecified"], result="acceptable")
+    case("a region twice", HEADER + data(3, "FR") + content[16:], flags=["Unspecified"], result="acceptable")
+    for comment, more in [
+        ("15 bytes", {"key_data": rng.randbytes(15).hex()}), ("17 bytes", {"key_data": rng.randbytes(17).hex()}),
+        ("32 bytes", {"key_data": rng.randbytes(32).hex()}), ("no bytes", {"key_data": ""}),
+        ("period 0", {"rolling_period": 0}), ("period 145", {"rolling_period": 145}), ("a negative period", {"rolling_period": -1}),
+        ("a negative start", {"rolling_start_interval_number": -1}), ("risk level 9", {"transmission_risk_level": 9}),
+    ]:
+        file = File([drawn_key(rng), drawn_key(rng) | more])
+        case(f"the second key: {comment}", file, error="key", flags=["BadKey"])
+    absent = HEADER + File([]).head() + data(7, number(3, START) + number(4, 144))
+    case("a key without key data", absent, error="key", flags=["BadKey"])
+    for comment, num, size in [("2 of 1", 2, 1), ("0 of 1", 0, 1), ("-1 of -1", -1, -1)]:
+        file = File([drawn_key(rng)], batch_num=num, batch_size=size)
+        signatures = signature_list(signed(sign(ours, file.bytes()), batch_num=num, batch_size=size))
+        case(f"batch {comment}", file, signatures, flags=["Batch"], error="payload")
+
+
+def add_archives(collection):
+    group = collection.group("export.archive")
+    rng = random.Random("archives")
+    ours = private_key("signing key")
+    content = File([drawn_key(rng)]).bytes()
+    signatures = signature_list(signed(sign(ours, content)))
+    found = {"export_bin": content.hex(), "export_sig": signatures.hex()}
+
+    def both(**more):
+        return [Member("export.bin", content, **more), Member("export.sig", signatures, **more)]
+
+    def case(comment, zip, error="archive", flags=(), result=None):
+        result = result or ("invalid" if error else "valid")
+        group.test(comment, {"zip": zip.hex()}, found if result == "valid" else NOTHING, result, flags, error)
+
+    def good(comment, zip, flags=()):
+        case(comment, zip, None, flags)
+
+    good("stored", archive(both()))
+    good("deflated", archive(both(method=8)))
+    good("deflated, sizes behind the data", archive(both(method=8, flags=0x08)), ["DataDescriptor"])
+    good("deflated, sizes behind the data, names in UTF-8", archive(both(method=8, flags=0x808)), ["DataDescriptor"])
+    good("the signatures first", archive(both(method=8)[::-1]))
+    good("one stored, one deflated", archive([both()[0], both(method=8)[1]]))
+
+    evil = File([drawn_key(rng)]).bytes()
+    first, last = Member("export.bin", evil), Member("export.bin", evil)
+    case("export.bin twice", archive([first, *both()]), flags=["DuplicateMember"])
+    case("export.bin twice, the other first", archive([*both(), last]), flags=["DuplicateMember"])
+    case("export.sig twice", archive([*both(), Member("export.sig", b"")]), flags=["DuplicateMember"])
+    case("a first export.bin that the central directory does not list", archive([first, *both()], hidden=[first]), flags=["HiddenMember"])
+    case("a last export.bin that the central directory does not list", archive([*both(), last], hidden=[last]), flags=["HiddenMember"])
+    renamed = Member("export.bin", content, local_name=b"export.bak")
+    case("another name in the local header", archive([renamed, both()[1]]), flags=["HiddenMember"])
+    case("another size in the local header", archive([Member("export.bin", content, local_size=len(content) + 1), both()[1]]), flags=["HiddenMember"])
+    case("another size in the central directory", archive([Member("export.bin", content, central_size=len(content) - 1), both()[1]]), flags=["HiddenMember"])
+    for name in ["../export.bin", "/export.bin", "a/export.bin", "a/../export.bin", "..\\export.bin", "C:\\export.bin", "./export.bin"]:
+        case(f"export.bin as {name}", archive([Member(name, content), both()[1]]), flags=["PathTraversal"])
+        case(f"a third member {name}", archive([*both(), Member(name, b"")]), flags=["PathTraversal", "ThirdMember"])
+    case("a third member", archive([*both(), Member("readme.txt", b"")]), flags=["ThirdMember"])
+    case("a directory", archive([*both(), Member("export/", b"")]), flags=["ThirdMember"])
+    case("a symbolic link", archive([*both(), Member("link", b"/etc/hosts", system=3, attributes=0o120777 << 16)]), flags=["ThirdMember"])
+    case("a third member content.sig, as the Dutch archives have it", archive([*both(), Member("content.sig", b"")]), None, ["ThirdMember"], "acceptable")
+    case("no export.bin", archive(both()[1:]), flags=["MissingMember"])
+    case("no export.sig", archive(both()[:1]), flags=["MissingMember"])
+    case("no members", archive([]), flags=["MissingMember"])
+    case("names in upper case", archive([Member("EXPORT.BIN", content), Member("EXPORT.SIG", signatures)]), flags=["MissingMember"])
+    case("a zero after the name", archive([Member(b"export.bin\0", content), both()[1]]), flags=["MissingMember"])
+    many = 4096
+    bomb = Member("export.bin", bytes(1 + 258 * many), method=8, packed=zeros(many))
+    case("a megabyte in a kilobyte", archive([bomb, both()[1]]), flags=["Bomb"])
+    case("twenty members more", archive([*both(), *(Member(f"{n:03}", b"") for n in range(20))]), flags=["ThirdMember"])
+    case("the bit that says encrypted", archive(both(flags=0x01)), flags=["ZipFeature"])
+    case("strong encryption", archive(both(flags=0x41)), flags=["ZipFeature"])
+    case("compressed with bzip2", archive(both(method=12)), flags=["ZipFeature"])
+    wide = struct.pack("<HHQQ", 1, 16, len(content), len(content))
+    case("sizes in ZIP64", archive([Member("export.bin", content, version=45, central_size=0xFFFF_FFFF, extra=wide), both()[1]]), flags=["ZipFeature"])
+    case("a wrong checksum", archive([Member("export.bin", content, crc=1), both()[1]]), flags=["Checksum"])
+    case("a wrong checksum behind deflated data", archive([Member("export.bin", content, method=8, flags=8, crc=1), both()[1]]), flags=["Checksum"])
+    whole = archive(both(method=8))
+    case("bytes before", archive(both(), before=b"#!/bin/sh\n"), flags=["Damaged"])
+    case("bytes after", archive(both(), after=b"\0"), flags=["Damaged"])
+    case("bytes between the members", archive([both()[0], Gap(b"\0" * 7), both()[1]]), flags=["Damaged"])
+    case("a comment", archive(both(), comment=b"hello"), None, ["Unspecified"], "acceptable")
+    case("one member counted too many", archive(both(), count=3), flags=["Damaged"])
+    case("one member counted too few", archive(both(), count=1), flags=["Damaged"])
+    for comment, cut in [("half", len(whole) // 2), ("all but the last byte", len(whole) - 1), ("four bytes", 4), ("nothing", 0)]:
+        case(f"cut short: {comment}", whole[:cut], flags=["Damaged"])
+    case("no archive", content, flags=["Damaged"])
+    broken = both(method=8)
+    broken[0].packed = b"\x07" + broken[0].packed[1:]
+    case("deflated data that are none", archive(broken), flags=["Damaged"])
+    trailing = both(method=8)
+    trailing[0].packed += b"\0\0"
+    case("more after the end of the deflated data", archive(trailing), flags=["Damaged"])
+
+
+def add_submissions(collection):
+    now = MIDNIGHT + 14 * 3600
+    group = collection.group("export.submission", {"now": now, "profile": "cwa"})
+    rng = random.Random("submissions")
+
+    def key(days_ago=1, **more):
+        return drawn_key(rng, days_ago - 1, **({"transmission_risk_level": 5} | more))
+
+    def payload(keys, padding=b"", origin="DE", visited=("DE",), kind=0):
+        return (
+            b"".join(data(1, key_message(k)) for k in keys) + data(2, padding or None) + b"".join(data(3, c) for c in visited)
+            + data(4, origin) + number(5, 1) + number(7, kind)
+        )
+
+    def accepted(comment, keys, kept=None, flags=(), future=0, too_old=0, body=None):
+        kept = keys if kept is None else kept
+        expected = {"keys": kept, "dropped_future": future, "dropped_too_old": too_old}
+        group.test(comment, {"payload": (body or payload(keys)).hex()}, expected, flags=flags)
+
+    def refused(comment, body, error, flags):
+        body = body if isinstance(body, bytes) else payload(body)
+        group.test(comment, {"payload": body.hex()}, result="invalid", error=error, flags=flags)
+
+    week = [key(day) for day in range(1, 8)]
+    accepted("one key", [key()])
+    accepted("a week, padded", week, body=payload(week, rng.randbytes(200)))
+    accepted("14 keys", [key(day) for day in range(1, 15)])
+    accepted("the key of the current day", [key(0)])
+    accepted("a short key", [key(rolling_period=1)], flags=["ShortPeriod"])
+    accepted("two keys of one day", [key(1, rolling_period=100), key(1)])
+    accepted("days since onset instead of a level", [key(transmission_risk_level=None, days_since_onset_of_symptoms=-15)])
+    twice = key(3)
+    accepted("the same key twice, word for word", [twice, twice], [twice], ["Duplicate"])
+    # At 14:00, a key that began 15 days ago at midnight ended 14 days and 14 hours ago; one cut short at 14:00 of its day, 14 days before.
+    kept, old, tomorrow = key(1), key(15), key(-1)
+    accepted("a key that ended more than 14 days ago", [kept, old], [kept], ["TooOld"], too_old=1)
+    last, gone = key(14, rolling_period=84), key(14, rolling_period=83)
+    accepted("keys that ended 14 days ago, and ten minutes more", [last, gone], [last], ["TooOld"], too_old=1)
+    accepted("a key of tomorrow", [kept, tomorrow], [kept], ["Future"], future=1)
+    accepted("keys from both ends", [old, tomorrow, kept], [kept], ["Future", "TooOld"], future=1, too_old=1)
+    refused("no keys", [], "keys", ["KeyCount"])
+    refused("nothing but padding", data(2, rng.randbytes(100)), "keys", ["KeyCount"])
+    refused("15 keys", [key(day) for day in range(0, 15)], "keys", ["KeyCount"])
+    refused("only keys that are left out", [old, tomorrow], "keys", ["Future", "TooOld"])
+    for comment, more in [
+        ("15 bytes", {"key_data": rng.randbytes(15).hex()}), ("17 bytes", {"key_data": rng.randbytes(17).hex()}), ("no bytes", {"key_data": ""}),
+    ]:
+        refused(f"key data of {comment}", [key(), key() | more], "key", ["WrongLength"])
+    for period in [0, 145, -1]:
+        refused(f"rolling period {period}", [key(rolling_period=period)], "key", ["RollingPeriod"])
+    refused("a start in the middle of a day", [key(rolling_start_interval_number=START - 143)], "key", ["NotAtMidnight"])
+    refused("a negative start", [key(rolling_start_interval_number=-144)], "key", ["NotAtMidnight"])
+    for level in [-1, 9]:
+        refused(f"transmission risk level {level}", [key(transmission_risk_level=level)], "key", ["BadKey"])
+    for days in [-16, 4001]:
+        refused(f"{days} days since onset", [key(days_since_onset_of_symptoms=days)], "key", ["BadKey"])
+    refused("neither level nor days", [key(transmission_risk_level=None)], "key", ["BadKey"])
+    refused("the same key with another level", [twice, twice | {"transmission_risk_level": 6}], "key", ["Contradiction"])
+    whole = payload([key()])
+    refused("cut short", whole[:20], "payload", ["Truncated"])
+    refused("a key as a number", number(1, 5), "payload", ["WireFormat"])
+    refused("text", b"not a message", "payload", ["WireFormat"])
+    refused("another origin", payload([key()], origin="FR"), "countries", ["Country"])
+    refused("a country that does not exist", payload([key()], visited=["DE", "XX"]), "countries", ["Country"])
