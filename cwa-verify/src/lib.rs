@@ -1,8 +1,12 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod guid;
 pub mod hash;
+#[cfg(feature = "memory")]
+pub mod memory;
 pub mod registration;
 pub mod seal;
 pub mod store;
@@ -15,6 +19,8 @@ pub use guid::{
     DateOfBirth, DateOfBirthError, DateOfBirthKey, Guid, GuidError, HashedGuid, TestId, TestIdError,
 };
 pub use hash::{HashKey, HashKeyId, PayloadDigest, ReservationId};
+#[cfg(feature = "memory")]
+pub use memory::MemoryStore;
 pub use registration::RegistrationToken;
 pub use tan::Tan;
 pub use tele_tan::{TeleTan, TeleTanError, TeleTanType};

@@ -2,8 +2,9 @@
 //!
 //! Every method is one transition of the protocol and **one transaction** of the database; a store never reads in one
 //! transaction and writes in another. Then a TAN cannot be redeemed twice, nor a test registered twice, whatever the
-//! database and however many servers share it. Every rule is a property of the stored rows and of `now`, never of
-//! whether [`purge`](RetentionStore::purge) has already run.
+//! database and however many servers share it. Validity is a property of the stored rows and of `now`: what has expired
+//! is refused whether or not [`purge`](RetentionStore::purge) has already run. Only which refusal it is may depend on
+//! that, and from when on a test that has been forgotten can be registered anew.
 //!
 //! # The rows
 //!
@@ -108,13 +109,12 @@ pub trait TanStore: Storage {
     ///
     /// In this order:
     /// 1. No session with this token, or an expired one: [`IssueTanError::UnknownSession`].
-    /// 2. The session's TANs that are valid no longer (`valid until ≤ now`) and not under a lease (`lease end ≤ now`,
-    ///    or none) are deleted: they give their slot back.
-    /// 3. A TAN of the session that is still valid, reserved or not: that one.
-    /// 4. TANs used (confirmed or consumed), plus one for a TAN that has expired under a lease that has not, must be
-    ///    fewer than [`NewTan::limit`]: else [`IssueTanError::Exhausted`].
-    /// 5. A TAN with the session's next number is inserted: its hash is [`TanSeries::hash`] of the number, its
-    ///    teleTAN type the session's. The next number grows by one.
+    /// 2. A TAN of the session that is still valid (`now < valid until`), reserved or not: that one.
+    /// 3. TANs used (confirmed or consumed), plus one for every TAN of the session that is no longer valid but under a
+    ///    lease (`now < lease end`), must be fewer than [`NewTan::limit`]: else [`IssueTanError::Exhausted`].
+    /// 4. The session's other TANs, valid no longer and under no lease, are deleted: they have given their slot back.
+    ///    A TAN with the session's next number is inserted: its hash is [`TanSeries::hash`] of the number, its teleTAN
+    ///    type the session's. The next number grows by one.
     ///
     /// # Errors
     ///
