@@ -10,7 +10,7 @@ use core::fmt;
 /// |---|---|---|
 /// | 0 | 7:6 | major version, 1 |
 /// | 0 | 5:4 | minor version, 0 or 1 |
-/// | 0 | 3:2 | calibration confidence, since version 1.1 |
+/// | 0 | 3:2 | calibration confidence, since minor version 1 |
 /// | 0 | 1:0 | reserved |
 /// | 1 | | transmit power in dBm, two's complement, -127..=127 |
 /// | 2, 3 | | reserved |
@@ -29,7 +29,7 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct BluetoothMetadata {
     version: MetadataVersion,
-    /// `Some` exactly if the version is at least 1.1.
+    /// `Some` exactly if the version [has](MetadataVersion::has_confidence) it.
     calibration_confidence: Option<CalibrationConfidence>,
     transmit_power: TransmitPower,
 }
@@ -96,7 +96,7 @@ impl BluetoothMetadata {
         self.transmit_power
     }
 
-    /// How well the sender's power is calibrated; said since version 1.1.
+    /// How well the sender's power is calibrated; said since minor version 1.
     #[must_use]
     pub const fn calibration_confidence(self) -> Option<CalibrationConfidence> {
         self.calibration_confidence
@@ -128,10 +128,11 @@ impl MetadataVersion {
         self.minor
     }
 
-    // "At least 1.1", as versions are ordered. Other implementations differ: one reads the bits of every version, one
-    // compares the byte as a signed number and so takes versions 2 and 3 for older than 1.
+    // Minor version 1 brought it; before major version 1 there was nothing to bring it to. Other implementations differ:
+    // one reads the bits of every version, one compares the byte as a signed number and so takes versions 2 and 3 for
+    // older than 1.
     const fn has_confidence(self) -> bool {
-        self.major > 1 || self.major == 1 && self.minor >= 1
+        self.major >= 1 && self.minor >= 1
     }
 }
 
@@ -318,14 +319,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn confidence_is_read_from_version_1_1_on() {
+    fn confidence_is_read_from_minor_version_1_on() {
         for (first, expected) in [
             (0x4f, None),
             (0x0f, None),
             (0x3f, None),
             (0x50, Some(CalibrationConfidence::Lowest)),
             (0x67, Some(CalibrationConfidence::Low)),
-            (0x8b, Some(CalibrationConfidence::Medium)),
+            (0x8b, None),
+            (0x9b, Some(CalibrationConfidence::Medium)),
             (0xff, Some(CalibrationConfidence::High)),
         ] {
             let metadata = BluetoothMetadata::decode([first, 0, 0, 0]).unwrap();
