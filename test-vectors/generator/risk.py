@@ -424,6 +424,9 @@ def add_scores(collection):
     def case(comment, config, values, flags=()):
         group.test(comment, {"config": config, **values}, score(config, **values), flags=flags)
 
+    def refused(comment, config, values, error, flags=()):
+        group.test(comment, {"config": config, **values}, result="invalid", flags=flags, error=error)
+
     def random_config():
         return {category: [rng.randint(0, 8) for _ in range(8)] for category in ("attenuation", "days", "duration", "transmission")}
 
@@ -437,12 +440,16 @@ def add_scores(collection):
     eights = {category: [8] * 8 for category in ones}
     middle = {"attenuation_db": 50, "duration_s": 900, "days": 5, "trl": 5}
     case("the greatest score", eights | {"min": 4096}, middle, ["Minimum"])
-    case("the greatest score is below an impossible minimum", eights | {"min": 4097}, middle, ["Minimum"])
+    refused("a minimum above the greatest score", eights | {"min": 4097}, middle, "minimum", ["Minimum"])
     case("the least score", ones | {"min": 1}, middle, ["Minimum"])
     case("one below the minimum", ones | {"attenuation": [7] * 8, "min": 8}, middle, ["Minimum"])
     case("no transmission risk level", eights | {"min": 1}, middle | {"trl": 0}, ["UnknownTransmissionRisk"])
     for category in ones:
         case(f"{category} counts for nothing", eights | {category: [0] * 8, "min": 1}, middle, ["ZeroLevel"])
+    refused("a minimum of 0", eights | {"min": 0}, middle, "minimum", ["Minimum"])
+    for value in (-1, 9):
+        refused(f"a level value of {value}", ones | {"days": [1] * 7 + [value], "min": 1}, middle, "level_value")
+        refused(f"a transmission risk level of {value}", ones | {"min": 1}, middle | {"trl": value}, "transmission_risk_level")
 
 
 def add_exposures(collection):
