@@ -46,7 +46,7 @@ FILES = [
         ],
     },
     {
-        "name": "risk_v1.json",
+        "name": "risk_scores.json",
         "spec": "Exposure Notification framework v1: risk score; Corona-Warn-App 1.0 to 1.8: combined risk score",
         "families": [
             "gaen_v1_bucket", "gaen_v1_score", "gaen_v1_bucketize_duration", "gaen_v1_weighted_attenuation", "gaen_v1_exposures",
@@ -54,7 +54,7 @@ FILES = [
         ],
     },
     {
-        "name": "risk_v2.json",
+        "name": "risk_windows.json",
         "spec": "Exposure Notification framework v2: exposure windows, daily summaries; Corona-Warn-App from 1.9; DP-3T",
         "families": [
             "enx_windows", "enx_seconds_since_last_scan", "enx_daily_summary", "enx_onset_map", "enx_classification", "cwa_v2",

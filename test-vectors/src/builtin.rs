@@ -32,10 +32,24 @@ const FILES: &[(&str, &str)] = files!["v1":
     "gateway.json",
     "key_schedule.json",
     "matching.json",
-    "risk_v1.json",
-    "risk_v2.json",
+    "risk_scores.json",
+    "risk_windows.json",
     "submission.json",
     "verification.json",
 ];
 
-const SCHEMAS: &[(&str, &str)] = files!["schemas": "envelope_v1.json"];
+const SCHEMAS: &[(&str, &str)] = files!["schemas":
+    "bluetooth_v1.json",
+    "distribution_v1.json",
+    "envelope_v1.json",
+    "export_v1.json",
+    "export_public_keys_v1.json",
+    "fields_v1.json",
+    "gateway_v1.json",
+    "key_schedule_v1.json",
+    "matching_v1.json",
+    "risk_scores_v1.json",
+    "risk_windows_v1.json",
+    "submission_v1.json",
+    "verification_v1.json",
+];
