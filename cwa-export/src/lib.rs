@@ -3,11 +3,14 @@
 
 pub mod archive;
 pub mod batch;
+pub mod configuration;
 pub mod country;
 pub mod export;
+pub mod finding;
 pub mod header;
 pub mod index;
 pub mod key;
+pub mod reader;
 pub mod signature;
 pub mod submission;
 pub mod trust;

@@ -1,0 +1,51 @@
+//! Application configuration: what an app fetches, signed, to know how to download, compute and show.
+//!
+//! It comes in the same archives as keys and is signed by the same key, without the header of an export. Which kind
+//! it is shows in its content only: [`Configuration::decode`] tells the kinds apart.
+
+mod recognise;
+pub mod v1;
+pub mod v2;
+
+use crate::header;
+pub use v1::ConfigurationV1;
+pub use v2::ConfigurationV2;
+
+/// A configuration of one of the known kinds.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Configuration {
+    /// Framework mode v1.
+    V1(Box<ConfigurationV1>),
+    /// Framework mode v2, for either platform.
+    V2(Box<ConfigurationV2>),
+}
+
+impl Configuration {
+    /// Reads the configuration that `content` is, by what is in it.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigurationError`] if it is an exposure key export, or no configuration of a known kind. Content that could
+    /// be several kinds at once, because hardly anything is in it, is none.
+    pub fn decode(content: &[u8]) -> Result<Self, ConfigurationError> {
+        recognise::decode(content)
+    }
+}
+
+/// Why content is no configuration.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigurationError {
+    /// Keys, signed by the same key.
+    #[error("the content is an exposure key export, not a configuration")]
+    IsExport,
+    /// Nothing known.
+    #[error("the content is no application configuration of a known kind")]
+    Unrecognised,
+}
+
+/// Refuses what begins like an export, whatever else it might be read as.
+fn refuse_export(content: &[u8]) -> Result<(), ConfigurationError> {
+    if header::is_export(content) { Err(ConfigurationError::IsExport) } else { Ok(()) }
+}

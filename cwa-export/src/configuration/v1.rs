@@ -1,0 +1,988 @@
+//! Application configuration for framework mode v1: 36 parameters, risk classes, attenuation durations, downloads.
+
+use prost::Message as _;
+use serde::{Deserialize, Serialize};
+
+use super::{Configuration, ConfigurationError};
+use crate::export::{SignContentError, SignedFiles};
+use crate::finding::{Code, Finding, Severity};
+use crate::signature::Signer;
+use crate::wire::configuration_v1 as wire;
+
+/// A configuration as it was written, in range or not; [`lint`](Self::lint) says what is wrong with it, and only one
+/// without errors and gaps can be [signed](Self::sign).
+///
+/// With `serde` it has the names of the German server's YAML files, whose parts are the fields of this type.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ConfigurationV1 {
+    /// Exposures with a total risk score below this are left out.
+    pub min_risk_score: i32,
+    /// Names for ranges of the combined score.
+    pub risk_score_classes: RiskScoreClassification,
+    /// The 36 parameters of the framework.
+    pub exposure_config: RiskScoreParameters,
+    /// Weighting of the time near other devices.
+    pub attenuation_duration: AttenuationDuration,
+    /// Versions of the apps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app_version: Option<AppVersions>,
+    /// Switches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub app_features: Vec<AppFeature>,
+    /// Countries whose packages exist.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub supported_countries: Vec<String>,
+    /// How the iOS app downloads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ios_key_download_parameters: Option<KeyDownloadParameters>,
+    /// How the Android app downloads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub android_key_download_parameters: Option<KeyDownloadParameters>,
+    /// How often the iOS app detects exposures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ios_exposure_detection_parameters: Option<ExposureDetectionParameters>,
+    /// How often the Android app detects exposures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub android_exposure_detection_parameters: Option<ExposureDetectionParameters>,
+}
+
+impl ConfigurationV1 {
+    /// Reads a configuration of this kind.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigurationError`] if it is of another kind, or none.
+    pub fn decode(content: &[u8]) -> Result<Self, ConfigurationError> {
+        match Configuration::decode(content)? {
+            Configuration::V1(v1) => Ok(*v1),
+            Configuration::V2(_) => Err(ConfigurationError::Unrecognised),
+        }
+    }
+
+    /// The configuration's bytes: fields in ascending order, defaults left out (proto3).
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        self.to_wire().encode_to_vec()
+    }
+
+    /// What is wrong with the configuration, by the bounds of the German server.
+    ///
+    /// A range of scores without a class is a warning: it can be loaded and lived with, but not published.
+    #[must_use]
+    pub fn lint(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        self.lint_scores(&mut findings);
+        self.lint_classes(&mut findings);
+        self.lint_attenuation_duration(&mut findings);
+        findings
+    }
+
+    /// Signs the configuration, to be published as [`SignedFiles::to_archive`].
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError::NotPublishable`] with the findings that keep it from being published, or whatever kept a signer
+    /// from signing.
+    pub fn sign(&self, signers: &[&dyn Signer]) -> Result<SignedFiles, PublishError> {
+        let mut findings = self.lint();
+        findings.retain(|finding| finding.severity == Severity::Error || finding.code == Code::ClassesGap);
+        if !findings.is_empty() {
+            return Err(PublishError::NotPublishable { findings });
+        }
+        Ok(SignedFiles::sign_content(self.encode(), signers)?)
+    }
+
+    fn lint_scores(&self, findings: &mut Vec<Finding>) {
+        in_range(findings, "min-risk-score", self.min_risk_score, 0, MAX_RISK_SCORE);
+        let parameters = &self.exposure_config;
+        for (name, weight) in parameters.weights() {
+            weight_in_range(findings, name, weight, 0.001, 100.0);
+        }
+        for (category, scores) in parameters.scores() {
+            for (name, score) in scores {
+                in_range(findings, &format!("{category}.{name}"), score, 0, 8);
+            }
+        }
+    }
+
+    fn lint_classes(&self, findings: &mut Vec<Finding>) {
+        let mut classes: Vec<&RiskScoreClass> = self.risk_score_classes.risk_classes.iter().collect();
+        if classes.is_empty() {
+            findings.push(Finding::new(Code::NoClasses, "there are no risk classes"));
+            return;
+        }
+        for class in &classes {
+            let name = &class.label;
+            if name.trim().is_empty() {
+                findings.push(Finding::new(Code::ClassInvalid, "a risk class has no label"));
+            }
+            if class.min > class.max {
+                findings.push(Finding::new(
+                    Code::ClassInvalid,
+                    format!("class {name} reaches from {} to {}, which is backwards", class.min, class.max),
+                ));
+            }
+            in_range(findings, &format!("class {name}: min"), class.min, 0, MAX_RISK_SCORE);
+            in_range(findings, &format!("class {name}: max"), class.max, 0, MAX_RISK_SCORE);
+        }
+        classes.sort_by_key(|class| (class.min, class.max));
+        let mut covered = 0;
+        for class in classes {
+            let gap = class.min > covered;
+            if gap {
+                findings.push(gap_finding(covered, class.min));
+            } else if class.min < covered {
+                findings.push(Finding::new(
+                    Code::ClassesOverlap,
+                    format!(
+                        "class {} begins at {}, but the one before it ends at {covered}",
+                        class.label, class.min
+                    ),
+                ));
+            }
+            covered = covered.max(class.max);
+        }
+        if covered < MAX_RISK_SCORE {
+            findings.push(gap_finding(covered, MAX_RISK_SCORE));
+        }
+    }
+
+    fn lint_attenuation_duration(&self, findings: &mut Vec<Finding>) {
+        let AttenuationDuration {
+            thresholds,
+            weights,
+            default_bucket_offset,
+            risk_score_normalization_divisor,
+        } = &self.attenuation_duration;
+        in_range(findings, "thresholds.lower", thresholds.lower, 0, 100);
+        in_range(findings, "thresholds.upper", thresholds.upper, 0, 100);
+        if thresholds.lower > thresholds.upper {
+            findings.push(Finding::new(
+                Code::ThresholdsInvalid,
+                format!(
+                    "the lower threshold {} is above the upper one {}",
+                    thresholds.lower, thresholds.upper
+                ),
+            ));
+        }
+        for (name, weight) in
+            [("weights.low", weights.low), ("weights.mid", weights.mid), ("weights.high", weights.high)]
+        {
+            weight_in_range(findings, name, weight, 0.0, 1.0);
+        }
+        in_range(findings, "default-bucket-offset", *default_bucket_offset, 0, 1);
+        in_range(findings, "risk-score-normalization-divisor", *risk_score_normalization_divisor, 0, 1000);
+        if *risk_score_normalization_divisor == 0 {
+            findings.push(Finding::new(Code::DivisorZero, "risk-score-normalization-divisor is 0"));
+        }
+    }
+
+    pub(super) fn from_wire(wire: wire::ApplicationConfiguration) -> Self {
+        Self {
+            min_risk_score: wire.min_risk_score,
+            risk_score_classes: RiskScoreClassification {
+                risk_classes: wire
+                    .risk_score_classes
+                    .unwrap_or_default()
+                    .risk_classes
+                    .into_iter()
+                    .map(|class| RiskScoreClass {
+                        label: class.label,
+                        min: class.min,
+                        max: class.max,
+                        url: class.url,
+                    })
+                    .collect(),
+            },
+            exposure_config: RiskScoreParameters::from_wire(&wire.exposure_config.unwrap_or_default()),
+            attenuation_duration: AttenuationDuration::from_wire(
+                &wire.attenuation_duration.unwrap_or_default(),
+            ),
+            app_version: wire.app_version.map(|versions| AppVersions {
+                ios: AppVersion::from_wire(versions.ios.unwrap_or_default()),
+                android: AppVersion::from_wire(versions.android.unwrap_or_default()),
+            }),
+            app_features: wire
+                .app_features
+                .unwrap_or_default()
+                .app_features
+                .into_iter()
+                .map(|feature| AppFeature { label: feature.label, value: feature.value })
+                .collect(),
+            supported_countries: wire.supported_countries,
+            ios_key_download_parameters: wire.ios_key_download_parameters.map(|parameters| {
+                KeyDownloadParameters {
+                    revoked_day_packages: days_from_wire(parameters.revoked_day_packages),
+                    revoked_hour_packages: hours_from_wire(parameters.revoked_hour_packages),
+                    ..KeyDownloadParameters::default()
+                }
+            }),
+            android_key_download_parameters: wire.android_key_download_parameters.map(|parameters| {
+                KeyDownloadParameters {
+                    revoked_day_packages: days_from_wire(parameters.revoked_day_packages),
+                    revoked_hour_packages: hours_from_wire(parameters.revoked_hour_packages),
+                    download_timeout_in_seconds: parameters.download_timeout_in_seconds,
+                    overall_timeout_in_seconds: parameters.overall_timeout_in_seconds,
+                }
+            }),
+            ios_exposure_detection_parameters: wire.ios_exposure_detection_parameters.map(|parameters| {
+                ExposureDetectionParameters {
+                    max_exposure_detections_per_interval: parameters.max_exposure_detections_per_interval,
+                    overall_timeout_in_seconds: 0,
+                }
+            }),
+            android_exposure_detection_parameters: wire.android_exposure_detection_parameters.map(
+                |parameters| ExposureDetectionParameters {
+                    max_exposure_detections_per_interval: parameters.max_exposure_detections_per_interval,
+                    overall_timeout_in_seconds: parameters.overall_timeout_in_seconds,
+                },
+            ),
+        }
+    }
+
+    fn to_wire(&self) -> wire::ApplicationConfiguration {
+        let classes = self.risk_score_classes.risk_classes.iter().map(|class| wire::RiskScoreClass {
+            label: class.label.clone(),
+            min: class.min,
+            max: class.max,
+            url: class.url.clone(),
+        });
+        let features = self
+            .app_features
+            .iter()
+            .map(|feature| wire::AppFeature { label: feature.label.clone(), value: feature.value });
+        wire::ApplicationConfiguration {
+            min_risk_score: self.min_risk_score,
+            risk_score_classes: Some(wire::RiskScoreClassification { risk_classes: classes.collect() }),
+            exposure_config: Some(self.exposure_config.to_wire()),
+            attenuation_duration: Some(self.attenuation_duration.to_wire()),
+            app_version: self.app_version.map(|versions| wire::ApplicationVersionConfiguration {
+                ios: Some(versions.ios.to_wire()),
+                android: Some(versions.android.to_wire()),
+            }),
+            app_features: (!self.app_features.is_empty())
+                .then(|| wire::AppFeatures { app_features: features.collect() }),
+            supported_countries: self.supported_countries.clone(),
+            ios_key_download_parameters: self.ios_key_download_parameters.as_ref().map(|parameters| {
+                wire::KeyDownloadParametersIos {
+                    revoked_day_packages: days_to_wire(&parameters.revoked_day_packages),
+                    revoked_hour_packages: hours_to_wire(&parameters.revoked_hour_packages),
+                }
+            }),
+            android_key_download_parameters: self.android_key_download_parameters.as_ref().map(
+                |parameters| wire::KeyDownloadParametersAndroid {
+                    revoked_day_packages: days_to_wire(&parameters.revoked_day_packages),
+                    revoked_hour_packages: hours_to_wire(&parameters.revoked_hour_packages),
+                    download_timeout_in_seconds: parameters.download_timeout_in_seconds,
+                    overall_timeout_in_seconds: parameters.overall_timeout_in_seconds,
+                },
+            ),
+            ios_exposure_detection_parameters: self.ios_exposure_detection_parameters.map(|parameters| {
+                wire::ExposureDetectionParametersIos {
+                    max_exposure_detections_per_interval: parameters.max_exposure_detections_per_interval,
+                }
+            }),
+            android_exposure_detection_parameters: self.android_exposure_detection_parameters.map(
+                |parameters| wire::ExposureDetectionParametersAndroid {
+                    max_exposure_detections_per_interval: parameters.max_exposure_detections_per_interval,
+                    overall_timeout_in_seconds: parameters.overall_timeout_in_seconds,
+                },
+            ),
+        }
+    }
+}
+
+/// Greatest combined risk score that a class must cover.
+pub const MAX_RISK_SCORE: i32 = 9999;
+
+/// Names for ranges of the combined risk score.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
+pub struct RiskScoreClassification {
+    /// The classes, which should touch each other and cover 0 to 9999.
+    pub risk_classes: Vec<RiskScoreClass>,
+}
+
+/// One range and its name; the greatest score belongs to the next class, except for the last.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct RiskScoreClass {
+    /// The name: `LOW`, `HIGH`.
+    pub label: String,
+    /// Least score.
+    pub min: i32,
+    /// Greatest score.
+    pub max: i32,
+    /// Where an app may send people for more.
+    #[serde(default)]
+    pub url: String,
+}
+
+macro_rules! level_scores {
+    ($(#[$doc:meta])* $name:ident = $wire:ident { $($(#[$field_doc:meta])* $field:ident,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(clippy::exhaustive_structs, reason = "eight levels by the framework")]
+        pub struct $name {
+            $($(#[$field_doc])* pub $field: i32,)+
+        }
+
+        impl $name {
+            /// The eight scores in the order of their field numbers, with their names.
+            #[must_use]
+            pub const fn scores(&self) -> [(&'static str, i32); 8] {
+                [$((stringify!($field), self.$field),)+]
+            }
+
+            const fn from_wire(wire: &wire::$wire) -> Self {
+                Self { $($field: wire.$field,)+ }
+            }
+
+            const fn to_wire(self) -> wire::$wire {
+                wire::$wire { $($field: self.$field,)+ }
+            }
+        }
+    };
+}
+
+level_scores! {
+    /// Scores by transmission risk level, 0 to 8 each.
+    TransmissionScores = TransmissionRiskParameters {
+        /// Level 1.
+        app_defined_1,
+        /// Level 2.
+        app_defined_2,
+        /// Level 3.
+        app_defined_3,
+        /// Level 4.
+        app_defined_4,
+        /// Level 5.
+        app_defined_5,
+        /// Level 6.
+        app_defined_6,
+        /// Level 7.
+        app_defined_7,
+        /// Level 8.
+        app_defined_8,
+    }
+}
+
+level_scores! {
+    /// Scores by duration, 0 to 8 each.
+    DurationScores = DurationRiskParameters {
+        /// 0 minutes.
+        eq_0_min,
+        /// Above 0 to 5 minutes.
+        gt_0_le_5_min,
+        /// Above 5 to 10 minutes.
+        gt_5_le_10_min,
+        /// Above 10 to 15 minutes.
+        gt_10_le_15_min,
+        /// Above 15 to 20 minutes.
+        gt_15_le_20_min,
+        /// Above 20 to 25 minutes.
+        gt_20_le_25_min,
+        /// Above 25 to 30 minutes.
+        gt_25_le_30_min,
+        /// Above 30 minutes.
+        gt_30_min,
+    }
+}
+
+level_scores! {
+    /// Scores by days since the exposure, 0 to 8 each.
+    DaysScores = DaysSinceLastExposureRiskParameters {
+        /// 14 days and more.
+        ge_14_days,
+        /// 12 and 13 days.
+        ge_12_lt_14_days,
+        /// 10 and 11 days.
+        ge_10_lt_12_days,
+        /// 8 and 9 days.
+        ge_8_lt_10_days,
+        /// 6 and 7 days.
+        ge_6_lt_8_days,
+        /// 4 and 5 days.
+        ge_4_lt_6_days,
+        /// 2 and 3 days.
+        ge_2_lt_4_days,
+        /// 0 and 1 days.
+        ge_0_lt_2_days,
+    }
+}
+
+level_scores! {
+    /// Scores by attenuation, 0 to 8 each. The German names say dBm; the unit is dB.
+    AttenuationScores = AttenuationRiskParameters {
+        /// Above 73 dB.
+        gt_73_dbm,
+        /// Above 63 to 73 dB.
+        gt_63_le_73_dbm,
+        /// Above 51 to 63 dB.
+        gt_51_le_63_dbm,
+        /// Above 33 to 51 dB.
+        gt_33_le_51_dbm,
+        /// Above 27 to 33 dB.
+        gt_27_le_33_dbm,
+        /// Above 15 to 27 dB.
+        gt_15_le_27_dbm,
+        /// Above 10 to 15 dB.
+        gt_10_le_15_dbm,
+        /// To 10 dB; early files call it `lt_10_dbm`.
+        #[serde(alias = "lt_10_dbm")]
+        le_10_dbm,
+    }
+}
+
+/// The 36 parameters of framework mode v1: four categories with a weight and eight level scores each.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "complete by the framework: 36 parameters")]
+pub struct RiskScoreParameters {
+    /// Weight of transmission, 0.001 to 100; the framework's own score does not use it.
+    #[serde(default)]
+    pub transmission_weight: f64,
+    /// Weight of duration.
+    #[serde(default)]
+    pub duration_weight: f64,
+    /// Weight of attenuation.
+    #[serde(default)]
+    pub attenuation_weight: f64,
+    /// Weight of days since the exposure.
+    #[serde(default)]
+    pub days_weight: f64,
+    /// Scores by transmission risk level.
+    pub transmission: TransmissionScores,
+    /// Scores by duration.
+    pub duration: DurationScores,
+    /// Scores by days since the exposure.
+    pub days_since_last_exposure: DaysScores,
+    /// Scores by attenuation.
+    pub attenuation: AttenuationScores,
+}
+
+impl RiskScoreParameters {
+    /// The four weights with their names.
+    #[must_use]
+    pub const fn weights(&self) -> [(&'static str, f64); 4] {
+        [
+            ("transmission_weight", self.transmission_weight),
+            ("duration_weight", self.duration_weight),
+            ("attenuation_weight", self.attenuation_weight),
+            ("days_weight", self.days_weight),
+        ]
+    }
+
+    /// The four times eight level scores with their names.
+    #[must_use]
+    pub const fn scores(&self) -> [(&'static str, [(&'static str, i32); 8]); 4] {
+        [
+            ("transmission", self.transmission.scores()),
+            ("duration", self.duration.scores()),
+            ("days_since_last_exposure", self.days_since_last_exposure.scores()),
+            ("attenuation", self.attenuation.scores()),
+        ]
+    }
+
+    fn from_wire(wire: &wire::RiskScoreParameters) -> Self {
+        Self {
+            transmission_weight: wire.transmission_weight,
+            duration_weight: wire.duration_weight,
+            attenuation_weight: wire.attenuation_weight,
+            days_weight: wire.days_weight,
+            transmission: TransmissionScores::from_wire(&wire.transmission.unwrap_or_default()),
+            duration: DurationScores::from_wire(&wire.duration.unwrap_or_default()),
+            days_since_last_exposure: DaysScores::from_wire(
+                &wire.days_since_last_exposure.unwrap_or_default(),
+            ),
+            attenuation: AttenuationScores::from_wire(&wire.attenuation.unwrap_or_default()),
+        }
+    }
+
+    const fn to_wire(self) -> wire::RiskScoreParameters {
+        wire::RiskScoreParameters {
+            transmission: Some(self.transmission.to_wire()),
+            transmission_weight: self.transmission_weight,
+            duration: Some(self.duration.to_wire()),
+            duration_weight: self.duration_weight,
+            days_since_last_exposure: Some(self.days_since_last_exposure.to_wire()),
+            days_weight: self.days_weight,
+            attenuation: Some(self.attenuation.to_wire()),
+            attenuation_weight: self.attenuation_weight,
+        }
+    }
+}
+
+/// How time at near, middle and far attenuation counts.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
+pub struct AttenuationDuration {
+    /// Where near ends and far begins.
+    pub thresholds: AttenuationThresholds,
+    /// How a minute of each counts.
+    pub weights: AttenuationWeights,
+    /// Minutes added to the weighted time, 0 or 1.
+    pub default_bucket_offset: i32,
+    /// By what the score is divided.
+    pub risk_score_normalization_divisor: i32,
+}
+
+impl AttenuationDuration {
+    fn from_wire(wire: &wire::AttenuationDuration) -> Self {
+        let (thresholds, weights) = (wire.thresholds.unwrap_or_default(), wire.weights.unwrap_or_default());
+        Self {
+            thresholds: AttenuationThresholds { lower: thresholds.lower, upper: thresholds.upper },
+            weights: AttenuationWeights { low: weights.low, mid: weights.mid, high: weights.high },
+            default_bucket_offset: wire.default_bucket_offset,
+            risk_score_normalization_divisor: wire.risk_score_normalization_divisor,
+        }
+    }
+
+    const fn to_wire(self) -> wire::AttenuationDuration {
+        let Self { thresholds, weights, .. } = self;
+        wire::AttenuationDuration {
+            thresholds: Some(wire::Thresholds { lower: thresholds.lower, upper: thresholds.upper }),
+            weights: Some(wire::Weights { low: weights.low, mid: weights.mid, high: weights.high }),
+            default_bucket_offset: self.default_bucket_offset,
+            risk_score_normalization_divisor: self.risk_score_normalization_divisor,
+        }
+    }
+}
+
+/// Two attenuations in dB, 0 to 100, that part near, middle and far.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "two thresholds by the format")]
+pub struct AttenuationThresholds {
+    /// Below it is near.
+    pub lower: i32,
+    /// From it on is far.
+    pub upper: i32,
+}
+
+/// Weights of a minute near, middle and far: 0 to 1.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "three weights by the format")]
+pub struct AttenuationWeights {
+    /// Near.
+    pub low: f64,
+    /// Between the thresholds.
+    pub mid: f64,
+    /// Far.
+    pub high: f64,
+}
+
+/// Versions of the two apps.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "two platforms by the format")]
+pub struct AppVersions {
+    /// For iOS.
+    pub ios: AppVersion,
+    /// For Android.
+    pub android: AppVersion,
+}
+
+/// Newest version, and the oldest one still allowed.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "two versions by the format")]
+pub struct AppVersion {
+    /// The newest.
+    pub latest: SemanticVersion,
+    /// The oldest allowed.
+    pub min: SemanticVersion,
+}
+
+impl AppVersion {
+    fn from_wire(wire: wire::ApplicationVersionInfo) -> Self {
+        let version = |wire: Option<wire::SemanticVersion>| {
+            let wire = wire.unwrap_or_default();
+            SemanticVersion { major: wire.major, minor: wire.minor, patch: wire.patch }
+        };
+        Self { latest: version(wire.latest), min: version(wire.min) }
+    }
+
+    const fn to_wire(self) -> wire::ApplicationVersionInfo {
+        const fn version(version: SemanticVersion) -> Option<wire::SemanticVersion> {
+            let SemanticVersion { major, minor, patch } = version;
+            Some(wire::SemanticVersion { major, minor, patch })
+        }
+        wire::ApplicationVersionInfo { latest: version(self.latest), min: version(self.min) }
+    }
+}
+
+/// Three numbers.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "semantic versioning")]
+pub struct SemanticVersion {
+    /// Changed when something stops working.
+    pub major: u32,
+    /// Changed when something is added.
+    pub minor: u32,
+    /// Changed when something is mended.
+    pub patch: u32,
+}
+
+/// A switch of the app.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "label and value by the format")]
+pub struct AppFeature {
+    /// Its name.
+    pub label: String,
+    /// Its position.
+    pub value: i32,
+}
+
+/// How an app downloads packages. The iOS form has no timeouts; they stay 0 there.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct KeyDownloadParameters {
+    /// Day packages that phones must throw away.
+    pub revoked_day_packages: Vec<RevokedDayPackage>,
+    /// Hour packages that phones must throw away.
+    pub revoked_hour_packages: Vec<RevokedHourPackage>,
+    /// Longest time for one package; 0 if not given.
+    pub download_timeout_in_seconds: i32,
+    /// Longest time for all packages; 0 if not given.
+    pub overall_timeout_in_seconds: i32,
+}
+
+/// A day package that phones must throw away.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "three fields by the format")]
+pub struct RevokedDayPackage {
+    /// Its country.
+    pub region: String,
+    /// Its date, `yyyy-mm-dd`.
+    pub date: String,
+    /// The `ETag` it was served with.
+    pub etag: String,
+}
+
+/// An hour package that phones must throw away.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "four fields by the format")]
+pub struct RevokedHourPackage {
+    /// Its country.
+    pub region: String,
+    /// Its date, `yyyy-mm-dd`.
+    pub date: String,
+    /// Its hour, 0 to 23.
+    pub hour: i32,
+    /// The `ETag` it was served with.
+    pub etag: String,
+}
+
+/// How often an app detects exposures. The iOS form has no timeout; it stays 0 there.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ExposureDetectionParameters {
+    /// Most detections in 24 hours; 0 switches detection off.
+    pub max_exposure_detections_per_interval: i32,
+    /// Longest time for one detection; 0 if not given.
+    pub overall_timeout_in_seconds: i32,
+}
+
+/// Why a configuration was not signed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// It has errors, or scores without a class.
+    #[error("the configuration has {} findings that keep it from being published", findings.len())]
+    NotPublishable {
+        /// What keeps it.
+        findings: Vec<Finding>,
+    },
+    /// It could not be signed.
+    #[error(transparent)]
+    Sign(#[from] SignContentError),
+}
+
+/// `value` in thousandths, the exact form of every weight these configurations allow; `None` if it has more decimals,
+/// or is no number.
+///
+/// ```
+/// use cwa_export::configuration::v1::thousandths;
+/// assert_eq!(thousandths(0.8), Some(800));
+/// assert_eq!(thousandths(0.0005), None);
+/// ```
+#[must_use]
+pub fn thousandths(value: f64) -> Option<i64> {
+    let scaled = value * 1000.0;
+    let nearest = scaled.round();
+    // Up to a million the nearest double of a number with three decimals is far closer to it than this.
+    if !(nearest.abs() <= 1e9 && (scaled - nearest).abs() < 1e-6) {
+        return None;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "a whole number of at most 1e9, compared just above")]
+    Some(nearest as i64)
+}
+
+fn in_range(findings: &mut Vec<Finding>, name: &str, value: i32, min: i32, max: i32) {
+    if !(min..=max).contains(&value) {
+        let message = format!("{name} must be {min} to {max}, not {value}");
+        findings.push(Finding::new(Code::NumberOutOfRange, message));
+    }
+}
+
+fn weight_in_range(findings: &mut Vec<Finding>, name: &str, value: f64, min: f64, max: f64) {
+    if !(value.is_finite() && value >= min && value <= max) {
+        let message = format!("{name} must be {min} to {max}, not {value}");
+        findings.push(Finding::new(Code::NumberOutOfRange, message));
+    } else if thousandths(value).is_none() {
+        findings.push(Finding::new(
+            Code::TooManyDecimals,
+            format!("{name} is {value}; three decimals are allowed"),
+        ));
+    }
+}
+
+fn gap_finding(from: i32, to: i32) -> Finding {
+    Finding::new(Code::ClassesGap, format!("scores between {from} and {to} belong to no risk class"))
+}
+
+fn days_from_wire(packages: Vec<wire::DayPackageMetadata>) -> Vec<RevokedDayPackage> {
+    packages.into_iter().map(|p| RevokedDayPackage { region: p.region, date: p.date, etag: p.etag }).collect()
+}
+
+fn hours_from_wire(packages: Vec<wire::HourPackageMetadata>) -> Vec<RevokedHourPackage> {
+    packages
+        .into_iter()
+        .map(|p| RevokedHourPackage { region: p.region, date: p.date, hour: p.hour, etag: p.etag })
+        .collect()
+}
+
+fn days_to_wire(packages: &[RevokedDayPackage]) -> Vec<wire::DayPackageMetadata> {
+    packages
+        .iter()
+        .cloned()
+        .map(|p| wire::DayPackageMetadata { region: p.region, date: p.date, etag: p.etag })
+        .collect()
+}
+
+fn hours_to_wire(packages: &[RevokedHourPackage]) -> Vec<wire::HourPackageMetadata> {
+    packages
+        .iter()
+        .cloned()
+        .map(|p| wire::HourPackageMetadata { region: p.region, date: p.date, hour: p.hour, etag: p.etag })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::signature::{SignatureInfo, SoftwareSigner};
+
+    /// The configuration that the German server came with.
+    fn german() -> ConfigurationV1 {
+        let class = |label: &str, min, max| RiskScoreClass {
+            label: label.into(),
+            min,
+            max,
+            url: "https://www.coronawarn.app".into(),
+        };
+        ConfigurationV1 {
+            min_risk_score: 11,
+            risk_score_classes: RiskScoreClassification {
+                risk_classes: vec![class("LOW", 0, 15), class("HIGH", 15, 9999)],
+            },
+            exposure_config: RiskScoreParameters {
+                transmission_weight: 50.0,
+                duration_weight: 50.0,
+                attenuation_weight: 50.0,
+                days_weight: 20.0,
+                transmission: TransmissionScores {
+                    app_defined_1: 0,
+                    app_defined_2: 0,
+                    app_defined_3: 3,
+                    app_defined_4: 4,
+                    app_defined_5: 5,
+                    app_defined_6: 6,
+                    app_defined_7: 7,
+                    app_defined_8: 8,
+                },
+                duration: DurationScores {
+                    gt_10_le_15_min: 1,
+                    gt_15_le_20_min: 1,
+                    gt_20_le_25_min: 1,
+                    gt_25_le_30_min: 1,
+                    gt_30_min: 1,
+                    ..DurationScores::default()
+                },
+                days_since_last_exposure: DaysScores {
+                    ge_14_days: 5,
+                    ge_12_lt_14_days: 5,
+                    ge_10_lt_12_days: 5,
+                    ge_8_lt_10_days: 5,
+                    ge_6_lt_8_days: 5,
+                    ge_4_lt_6_days: 5,
+                    ge_2_lt_4_days: 5,
+                    ge_0_lt_2_days: 5,
+                },
+                attenuation: AttenuationScores {
+                    gt_73_dbm: 0,
+                    gt_63_le_73_dbm: 2,
+                    gt_51_le_63_dbm: 2,
+                    gt_33_le_51_dbm: 2,
+                    gt_27_le_33_dbm: 2,
+                    gt_15_le_27_dbm: 2,
+                    gt_10_le_15_dbm: 2,
+                    le_10_dbm: 2,
+                },
+            },
+            attenuation_duration: AttenuationDuration {
+                thresholds: AttenuationThresholds { lower: 55, upper: 63 },
+                weights: AttenuationWeights { low: 1.0, mid: 0.5, high: 0.0 },
+                default_bucket_offset: 0,
+                risk_score_normalization_divisor: 50,
+            },
+            ..ConfigurationV1::default()
+        }
+    }
+
+    fn signer() -> SoftwareSigner {
+        SoftwareSigner::new(
+            p256::ecdsa::SigningKey::from_slice(&[7; 32]).unwrap(),
+            SignatureInfo::new("262", "v1"),
+        )
+    }
+
+    fn codes(configuration: &ConfigurationV1) -> Vec<Code> {
+        configuration.lint().iter().map(|finding| finding.code).collect()
+    }
+
+    #[test]
+    fn the_published_configuration_is_clean_and_survives_the_way_through_its_bytes() {
+        let configuration = german();
+        assert_eq!(configuration.lint(), []);
+        assert_eq!(ConfigurationV1::decode(&configuration.encode()), Ok(configuration.clone()));
+        assert!(configuration.sign(&[&signer()]).is_ok());
+    }
+
+    #[test]
+    fn every_part_survives_the_way_through_its_bytes() {
+        let version = SemanticVersion { major: 1, minor: 2, patch: 3 };
+        let full = ConfigurationV1 {
+            app_version: Some(AppVersions {
+                ios: AppVersion { latest: version, min: version },
+                android: AppVersion { latest: version, min: SemanticVersion::default() },
+            }),
+            app_features: vec![AppFeature { label: "isPlausibleDeniabilityActive".into(), value: 1 }],
+            supported_countries: vec!["DE".into(), "FR".into()],
+            ios_key_download_parameters: Some(KeyDownloadParameters {
+                revoked_day_packages: vec![RevokedDayPackage {
+                    region: "DE".into(),
+                    date: "2020-07-22".into(),
+                    etag: "x".into(),
+                }],
+                ..KeyDownloadParameters::default()
+            }),
+            android_key_download_parameters: Some(KeyDownloadParameters {
+                revoked_hour_packages: vec![RevokedHourPackage {
+                    region: "DE".into(),
+                    date: "2020-07-22".into(),
+                    hour: 4,
+                    etag: "y".into(),
+                }],
+                download_timeout_in_seconds: 60,
+                overall_timeout_in_seconds: 480,
+                ..KeyDownloadParameters::default()
+            }),
+            ios_exposure_detection_parameters: Some(ExposureDetectionParameters {
+                max_exposure_detections_per_interval: 6,
+                overall_timeout_in_seconds: 0,
+            }),
+            android_exposure_detection_parameters: Some(ExposureDetectionParameters {
+                max_exposure_detections_per_interval: 6,
+                overall_timeout_in_seconds: 900,
+            }),
+            ..german()
+        };
+        assert_eq!(ConfigurationV1::decode(&full.encode()), Ok(full));
+    }
+
+    #[test]
+    fn the_bytes_of_a_configuration_are_these() {
+        insta::assert_snapshot!(hex::encode(german().encode()), @"080b124e0a230a034c4f57180f221a68747470733a2f2f7777772e636f726f6e617761726e2e6170700a270a0448494748100f188f4e221a68747470733a2f2f7777772e636f726f6e617761726e2e6170701a600a0c1803200428053006380740081100000000000049401a0a200128013001380140012100000000000049402a10080510051805200528053005380540053100000000000034403a0e1002180220022802300238024002410000000000004940221c0a040837103f121209000000000000f03f11000000000000e03f2032");
+    }
+
+    #[test]
+    fn a_gap_between_classes_is_a_warning_and_keeps_it_from_being_published() {
+        let mut configuration = german();
+        configuration.risk_score_classes.risk_classes[1].min = 20;
+        let findings = configuration.lint();
+        assert_eq!(findings.len(), 1);
+        assert_eq!((findings[0].code, findings[0].severity), (Code::ClassesGap, Severity::Warning));
+        assert_eq!(findings[0].message, "scores between 15 and 20 belong to no risk class");
+        match configuration.sign(&[&signer()]) {
+            Err(PublishError::NotPublishable { findings: why }) => assert_eq!(why, findings),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[rstest]
+    #[case(|c: &mut ConfigurationV1| c.risk_score_classes.risk_classes[1].min = 14, Code::ClassesOverlap)]
+    #[case(|c: &mut ConfigurationV1| c.risk_score_classes.risk_classes[1].max = 4096, Code::ClassesGap)]
+    #[case(|c: &mut ConfigurationV1| c.risk_score_classes.risk_classes[0].label.clear(), Code::ClassInvalid)]
+    #[case(|c: &mut ConfigurationV1| c.risk_score_classes.risk_classes.clear(), Code::NoClasses)]
+    #[case(|c: &mut ConfigurationV1| c.min_risk_score = 10_000, Code::NumberOutOfRange)]
+    #[case(|c: &mut ConfigurationV1| c.exposure_config.days_weight = 0.0, Code::NumberOutOfRange)]
+    #[case(|c: &mut ConfigurationV1| c.exposure_config.days_weight = f64::NAN, Code::NumberOutOfRange)]
+    #[case(|c: &mut ConfigurationV1| c.exposure_config.days_weight = 100.001, Code::NumberOutOfRange)]
+    #[case(|c: &mut ConfigurationV1| c.exposure_config.days_weight = 1.0005, Code::TooManyDecimals)]
+    #[case(|c: &mut ConfigurationV1| c.exposure_config.attenuation.le_10_dbm = 9, Code::NumberOutOfRange)]
+    #[case(|c: &mut ConfigurationV1| c.attenuation_duration.thresholds.lower = 64, Code::ThresholdsInvalid)]
+    #[case(|c: &mut ConfigurationV1| c.attenuation_duration.thresholds.upper = 101, Code::NumberOutOfRange)]
+    #[case(|c: &mut ConfigurationV1| c.attenuation_duration.weights.mid = 1.5, Code::NumberOutOfRange)]
+    #[case(|c: &mut ConfigurationV1| c.attenuation_duration.default_bucket_offset = 2, Code::NumberOutOfRange)]
+    #[case(|c: &mut ConfigurationV1| c.attenuation_duration.risk_score_normalization_divisor = 0, Code::DivisorZero)]
+    #[case(|c: &mut ConfigurationV1| c.attenuation_duration.risk_score_normalization_divisor = 1001, Code::NumberOutOfRange)]
+    fn a_mistake_is_found(#[case] mistake: fn(&mut ConfigurationV1), #[case] code: Code) {
+        let mut configuration = german();
+        mistake(&mut configuration);
+        assert_eq!(codes(&configuration), [code]);
+        assert!(configuration.sign(&[&signer()]).is_err());
+    }
+
+    #[test]
+    fn smallest_and_greatest_weights_are_in_range() {
+        let mut configuration = german();
+        configuration.exposure_config.days_weight = 0.001;
+        configuration.exposure_config.duration_weight = 100.0;
+        assert_eq!(configuration.lint(), []);
+    }
+
+    #[test]
+    fn an_export_or_something_else_is_no_configuration() {
+        let mut export = crate::header::HEADER.to_vec();
+        export.extend(german().encode());
+        assert_eq!(ConfigurationV1::decode(&export), Err(ConfigurationError::IsExport));
+        for content in [&b""[..], b"{}", b"\x08\x0b", &[0xff; 40]] {
+            assert_eq!(ConfigurationV1::decode(content), Err(ConfigurationError::Unrecognised));
+        }
+    }
+
+    #[test]
+    fn the_names_are_those_of_the_german_files() {
+        let json = serde_json::to_value(german()).unwrap();
+        assert_eq!(json["exposure-config"]["attenuation"]["gt_63_le_73_dbm"], 2);
+        assert_eq!(json["attenuation-duration"]["risk-score-normalization-divisor"], 50);
+        assert_eq!(serde_json::from_value::<ConfigurationV1>(json).unwrap(), german());
+    }
+}
