@@ -111,6 +111,12 @@ impl Color {
 /// The commands, noun first.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Temporary exposure keys.
+    #[command(subcommand)]
+    Tek(commands::tek::TekCommand),
+    /// Rolling proximity identifiers: derive them, and find out where one comes from.
+    #[command(subcommand)]
+    Rpi(commands::rpi::RpiCommand),
     /// Known answers: what there is, and whether this program gives them.
     #[command(subcommand)]
     Vectors(commands::vectors::VectorsCommand),
@@ -121,8 +127,10 @@ enum Command {
 }
 
 impl Command {
-    fn run(&self, _global: &Global, output: &mut Output) -> Result<Answer, Failure> {
+    fn run(&self, global: &Global, output: &mut Output) -> Result<Answer, Failure> {
         match self {
+            Self::Tek(command) => command.run(global, output),
+            Self::Rpi(command) => command.run(output),
             Self::Vectors(command) => command.run(output),
             Self::Completions(arguments) => commands::completions::completions(arguments, output),
             Self::Man(arguments) => commands::completions::man(arguments, output),

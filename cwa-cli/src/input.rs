@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use cwa_crypto::UnixTime;
+use cwa_crypto::{Day, UnixTime};
 
 use crate::failure::Failure;
 
@@ -48,6 +48,14 @@ pub(crate) fn time(text: &str) -> Result<UnixTime, String> {
     u64::try_from(timestamp.as_second()).map(UnixTime::from_secs).map_err(|_| "lies before 1970".to_owned())
 }
 
+/// A UTC day as yyyy-mm-dd, or by any moment in it, as a value of a flag.
+pub(crate) fn day(text: &str) -> Result<Day, String> {
+    if let Ok(day) = text.parse() {
+        return Ok(day);
+    }
+    time(text).map(UnixTime::day).map_err(|_| "neither yyyy-mm-dd nor a time from 1970 on".to_owned())
+}
+
 /// Exactly `N` bytes in hexadecimal, as a value of a flag.
 pub(crate) fn hex<const N: usize>(text: &str) -> Result<[u8; N], String> {
     let mut bytes = [0; N];
@@ -79,6 +87,16 @@ mod tests {
         assert!(time("2020-07-22").is_err());
         assert!(time("-1").is_err());
         assert!(time("1969-12-31T00:00:00Z").is_err());
+    }
+
+    #[test]
+    fn days_are_dates_or_times_in_them() {
+        let day_of_release = Day::from_calendar(2020, 7, 22).unwrap();
+        for text in ["2020-07-22", "1595376000", "2020-07-22T23:59:59Z"] {
+            assert_eq!(day(text), Ok(day_of_release));
+        }
+        assert!(day("2020-02-30").is_err());
+        assert!(day("22.7.2020").is_err());
     }
 
     #[test]

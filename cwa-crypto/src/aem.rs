@@ -90,6 +90,22 @@ impl AssociatedEncryptedMetadataKey {
         BluetoothMetadata::decode(self.apply_keystream(rpi, aem.0))
     }
 
+    /// The four bytes that metadata beside `rpi` are combined with by exclusive or, to look into frames byte by byte.
+    ///
+    /// ```
+    /// use cwa_crypto::AssociatedEncryptedMetadataKey;
+    ///
+    /// let aemk = AssociatedEncryptedMetadataKey::from_bytes(0xd57c46af7a1d83965b9bed8bd152936a_u128.to_be_bytes());
+    /// let keystream = aemk.keystream("8be6cd371c5c891604bfbe49df845096".parse()?);
+    /// // Metadata 40080000 gives 72033874 on air.
+    /// assert_eq!(keystream, [0x40 ^ 0x72, 0x08 ^ 0x03, 0x38, 0x74]);
+    /// # Ok::<(), cwa_crypto::bytes::ByteStringError>(())
+    /// ```
+    #[must_use]
+    pub fn keystream(&self, rpi: RollingProximityIdentifier) -> [u8; AssociatedEncryptedMetadata::LENGTH] {
+        self.apply_keystream(rpi, [0; AssociatedEncryptedMetadata::LENGTH])
+    }
+
     // The initial counter is taken by value: the mode counts in its own copy, never in the identifier on air.
     fn apply_keystream(
         &self,

@@ -7,6 +7,8 @@ use cwa_test_vectors::{Group, Test};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+mod crypto;
+
 /// What became of one test.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "complete: a test passes, fails, or cannot be run")]
@@ -29,7 +31,7 @@ impl From<Result<(), String>> for Outcome {
 type Runner = fn(&str, &Group, &Test) -> Outcome;
 
 /// One runner a library; each answers [`Outcome::NoRunner`] for families that are not its own.
-const RUNNERS: &[Runner] = &[];
+const RUNNERS: &[Runner] = &[crypto::run];
 
 /// Runs one test of a group.
 #[must_use]

@@ -1,0 +1,335 @@
+//! Known answers of `cwa-crypto`: key schedule, advertisements, metadata, attenuation, matching.
+
+use core::fmt::Display;
+
+use cwa_crypto::matching::{Rules, Sighting, find};
+use cwa_crypto::metadata::CalibrationConfidence;
+use cwa_crypto::{
+    Advertisement, AssociatedEncryptedMetadata, AssociatedEncryptedMetadataKey, Attenuation,
+    BluetoothMetadata, DiagnosisKey, ENIntervalNumber, ReportType, RollingPeriod, RollingProximityIdentifier,
+    RollingProximityIdentifierKey, TemporaryExposureKey, TransmitPower, UnixTime,
+};
+use cwa_test_vectors::{Group, Test, Verdict};
+use serde_json::{Map, Value};
+
+use super::{Outcome, bytes, member, optional, same};
+use crate::commands::match_::FoundMatch;
+
+pub(super) fn run(family: &str, group: &Group, test: &Test) -> Outcome {
+    let Some(input) = group.resolve(&test.input) else {
+        return Outcome::Failed("the input refers to nothing in the group".to_owned());
+    };
+    let expected = &test.expected;
+    let result = match family {
+        "gaen.key_schedule" => key_schedule(input, expected),
+        "gaen.identifiers" => identifiers(input, expected),
+        // A mistake is an invalid answer; that ours is another one is what makes the test pass.
+        "gaen.known_mistakes" => return known_mistake(input, expected).map_err(Problem::into_message).into(),
+        "gaen.ble_frame" => ble_frame(input, expected),
+        "gaen.metadata" => metadata(input, expected),
+        "gaen.matching" => matching(group, input, expected),
+        "attenuation" => attenuation(input, expected),
+        _ => return Outcome::NoRunner,
+    };
+    judge(result, test).into()
+}
+
+/// Why a check did not succeed.
+enum Problem {
+    /// The library refused the input.
+    Refused {
+        /// The layer that did, as `error` of a test names it.
+        layer: &'static str,
+        message: String,
+    },
+    /// Something else was computed, or the test cannot be read.
+    Wrong(String),
+}
+
+impl Problem {
+    fn into_message(self) -> String {
+        match self {
+            Self::Refused { layer, message } => format!("refused by {layer}: {message}"),
+            Self::Wrong(message) => message,
+        }
+    }
+}
+
+impl From<String> for Problem {
+    fn from(message: String) -> Self {
+        Self::Wrong(message)
+    }
+}
+
+/// The library's error, for use in `map_err`.
+fn refused<E: Display>(layer: &'static str) -> impl FnOnce(E) -> Problem {
+    move |error| Problem::Refused { layer, message: error.to_string() }
+}
+
+fn judge(result: Result<(), Problem>, test: &Test) -> Result<(), String> {
+    match (test.result, result) {
+        (Verdict::Valid | Verdict::Acceptable, Ok(()))
+        | (Verdict::Acceptable, Err(Problem::Refused { .. })) => Ok(()),
+        (Verdict::Invalid, Ok(())) => Err("accepted, but has to be refused".to_owned()),
+        (Verdict::Invalid, Err(Problem::Refused { layer, message })) => match &test.error {
+            Some(expected) if expected != layer => {
+                Err(format!("has to be refused by {expected}, but was by {layer}: {message}"))
+            }
+            _ => Ok(()),
+        },
+        (_, Err(problem)) => Err(problem.into_message()),
+    }
+}
+
+fn key_schedule(input: &Value, expected: &Value) -> Result<(), Problem> {
+    let key = key(input)?;
+    if let Some(seconds) = optional(input, "unix_time_s")? {
+        let interval = ENIntervalNumber::at(UnixTime::from_secs(seconds));
+        same("interval of unix_time_s", &interval, &key.rolling_start_interval_number)?;
+    }
+    let keys = Keys::of(&key.temporary_exposure_key());
+    keys.compare(expected)?;
+    let intervals: Vec<Value> = member(expected, "intervals")?;
+    if intervals.is_empty() {
+        return Err(Problem::Wrong("there is no interval to compare".to_owned()));
+    }
+    for expected in &intervals {
+        let interval = ENIntervalNumber::new(member(expected, "enin")?);
+        let derived = key.identifiers().find(|(derived, _)| *derived == interval);
+        let (_, rpi) = derived.ok_or_else(|| format!("interval {interval} is not one of the key's"))?;
+        keys.observe(interval, rpi, expected, input)?;
+    }
+    Ok(())
+}
+
+fn identifiers(input: &Value, expected: &Value) -> Result<(), Problem> {
+    // Some published answers start from the identifier key.
+    let keys = match optional::<String>(input, "tek")? {
+        Some(_) => Keys::of(&tek(input)?),
+        None => {
+            Keys { rpik: RollingProximityIdentifierKey::from_bytes(fixed(expected, "rpik")?), aemk: None }
+        }
+    };
+    let key = if input.get("rolling_start_interval_number").is_some() { Some(key(input)?) } else { None };
+    keys.compare(expected)?;
+    let mut compared = expected.get("rpik").is_some() || expected.get("aemk").is_some();
+    for observation in optional::<Vec<Value>>(expected, "observations")?.unwrap_or_default() {
+        let interval = ENIntervalNumber::new(member(&observation, "enin")?);
+        let rpi = keys.rpik.identifier(interval);
+        keys.observe(interval, rpi, &observation, input)?;
+        if let Some(inside) = optional(&observation, "inside_period")? {
+            let key = key.ok_or_else(|| "inside_period of a key without a start".to_owned())?;
+            let is_inside = key.identifiers().any(|item| item == (interval, rpi));
+            same(&format!("inside_period of interval {interval}"), &is_inside, &inside)?;
+        }
+        compared = true;
+    }
+    if compared { Ok(()) } else { Err(Problem::Wrong("there is nothing to compare".to_owned())) }
+}
+
+/// What a published implementation computed wrongly, ours must not.
+fn known_mistake(input: &Value, expected: &Value) -> Result<(), Problem> {
+    let mistakes: Map<String, Value> = serde_json::from_value(expected.clone()).unwrap_or_default();
+    for (name, wrong) in &mistakes {
+        let computed = match name.as_str() {
+            "wrong_rpik" => hex::encode(Keys::of(&tek(input)?).rpik.expose_bytes()),
+            "wrong_aemk" => hex::encode(tek(input)?.associated_encrypted_metadata_key().expose_bytes()),
+            "wrong_rpi_after_aem" => rpi_after_sealing(input)?.to_string(),
+            other => return Err(Problem::Wrong(format!("nothing is computed to compare {other} with"))),
+        };
+        if wrong == &computed {
+            return Err(Problem::Wrong(format!("{name}: {computed} is what was computed")));
+        }
+    }
+    if !mistakes.is_empty() {
+        return Ok(());
+    }
+    // Without wrong answers, it is an identifier that a key must not be said to have.
+    let rpi = parse::<RollingProximityIdentifier>(input, "rpi")?;
+    match Keys::of(&tek(input)?).rpik.interval_of(rpi) {
+        None => Ok(()),
+        Some(interval) => Err(Problem::Wrong(format!("{rpi} is the identifier of interval {interval}"))),
+    }
+}
+
+/// What is on air once metadata have been sealed for an identifier; it must not have been counted up.
+fn rpi_after_sealing(input: &Value) -> Result<RollingProximityIdentifier, Problem> {
+    let rpi = parse(input, "rpi")?;
+    let power = TransmitPower::from_dbm(8).map_err(refused("metadata"))?;
+    let aemk = AssociatedEncryptedMetadataKey::from_bytes([0; AssociatedEncryptedMetadataKey::LENGTH]);
+    let sent = Advertisement::new(rpi, aemk.seal(rpi, BluetoothMetadata::v1_0(power)));
+    let received = Advertisement::decode(sent.encode().as_ref()).map_err(refused("advertisement"))?;
+    same("identifier after sealing", &received.rpi, &rpi)?;
+    Ok(received.rpi)
+}
+
+fn ble_frame(input: &Value, expected: &Value) -> Result<(), Problem> {
+    let decoded = if input.get("adv_data").is_some() {
+        Advertisement::decode(&bytes(input, "adv_data")?)
+    } else {
+        Advertisement::from_service_data(&bytes(input, "service_data")?)
+    };
+    let decoded = decoded.map_err(refused("advertisement"))?;
+    same("rpi", &decoded.rpi, &parse(expected, "rpi")?)?;
+    same("aem", &decoded.aem, &parse(expected, "aem")?)?;
+    let flags = optional::<String>(expected, "flags")?;
+    same("flags", &decoded.flags.map(|flags| format!("{flags:02x}")), &flags)?;
+    if let Some(uuid) = optional::<String>(expected, "service_uuid16")? {
+        same("service_uuid16", &format!("{:04x}", Advertisement::SERVICE_UUID), &uuid)?;
+    }
+    Ok(())
+}
+
+fn metadata(input: &Value, expected: &Value) -> Result<(), Problem> {
+    let decoded = decode_metadata(input, "metadata")?;
+    same("major", &decoded.version().major(), &member(expected, "major")?)?;
+    same("minor", &decoded.version().minor(), &member(expected, "minor")?)?;
+    let confidence = decoded.calibration_confidence().map(CalibrationConfidence::number);
+    same("calibration_confidence", &confidence, &optional(expected, "calibration_confidence")?)?;
+    same("tx_power_dbm", &decoded.transmit_power().dbm(), &member(expected, "tx_power_dbm")?)?;
+    Ok(())
+}
+
+fn attenuation(input: &Value, expected: &Value) -> Result<(), Problem> {
+    let power = TransmitPower::try_from(member::<i64>(input, "tx_power")?).map_err(refused("metadata"))?;
+    let rssi = member::<i16>(input, "rssi")? + optional::<i16>(input, "rssi_correction")?.unwrap_or(0);
+    let rssi = i8::try_from(rssi).map_err(|_| format!("{rssi} dBm is no received signal strength"))?;
+    let computed = Value::from(Attenuation::between(power, rssi).db());
+    Ok(same("attenuation", &computed, expected)?)
+}
+
+fn matching(group: &Group, input: &Value, expected: &Value) -> Result<(), Problem> {
+    let rules = group.data.get("rules").or_else(|| input.get("rules")).and_then(Value::as_str);
+    let rules: Rules = rules.unwrap_or(Rules::SPEC.name()).parse().map_err(refused("rules"))?;
+    let keys = member::<Vec<Value>>(input, "keys")?;
+    let revised = optional::<Vec<Value>>(input, "revised_keys")?.unwrap_or_default();
+    let keys: Vec<_> = keys.iter().chain(&revised).map(key).collect::<Result<_, _>>()?;
+    let sightings: Vec<Sighting> = member(input, "sightings")?;
+    let found = find(keys, sightings, rules);
+
+    let expected: Vec<Map<String, Value>> = member(expected, "matches")?;
+    same("number of matches", &found.matches.len(), &expected.len())?;
+    // The order is ours alone. Members that the vector does not speak of are not compared.
+    let mut left: Vec<Map<String, Value>> = Vec::new();
+    for found in &found.matches {
+        let found = serde_json::to_value(FoundMatch::from(found)).map_err(|error| error.to_string())?;
+        left.push(serde_json::from_value(found).map_err(|error| error.to_string())?);
+    }
+    for expected in expected {
+        let is_same =
+            |found: &Map<String, Value>| expected.iter().all(|(name, value)| found.get(name) == Some(value));
+        let Some(place) = left.iter().position(is_same) else {
+            let (expected, left) = (Value::from(expected), Value::from_iter(left));
+            return Err(Problem::Wrong(format!("expected the match {expected}, computed {left}")));
+        };
+        left.swap_remove(place);
+    }
+    Ok(())
+}
+
+/// The keys of a day, as far as they are known.
+struct Keys {
+    rpik: RollingProximityIdentifierKey,
+    aemk: Option<AssociatedEncryptedMetadataKey>,
+}
+
+impl Keys {
+    fn of(tek: &TemporaryExposureKey) -> Self {
+        Self {
+            rpik: tek.rolling_proximity_identifier_key(),
+            aemk: Some(tek.associated_encrypted_metadata_key()),
+        }
+    }
+
+    /// Compares those of `rpik` and `aemk` that are given.
+    fn compare(&self, expected: &Value) -> Result<(), Problem> {
+        if expected.get("rpik").is_some() {
+            same("rpik", &hex::encode(self.rpik.expose_bytes()), &member(expected, "rpik")?)?;
+        }
+        if let Some(aemk) = optional::<String>(expected, "aemk")? {
+            let computed =
+                self.aemk.as_ref().ok_or_else(|| "an AEMK without a key to derive it from".to_owned())?;
+            same("aemk", &hex::encode(computed.expose_bytes()), &aemk)?;
+        }
+        Ok(())
+    }
+
+    /// Compares what is told of one interval: its identifier, and what was encrypted beside it.
+    fn observe(
+        &self,
+        interval: ENIntervalNumber,
+        rpi: RollingProximityIdentifier,
+        expected: &Value,
+        input: &Value,
+    ) -> Result<(), Problem> {
+        let of = |what: &str| format!("{what} of interval {interval}");
+        same(&of("rpi"), &rpi, &parse(expected, "rpi")?)?;
+        same(&of("interval decrypted from the rpi"), &self.rpik.interval_of(rpi), &Some(interval))?;
+        if let Some(padded_data) = optional::<String>(expected, "padded_data")? {
+            let computed = [b"EN-RPI\0\0\0\0\0\0".as_slice(), &interval.get().to_le_bytes()].concat();
+            same(&of("padded_data"), &hex::encode(computed), &padded_data)?;
+        }
+        let Some(aem) = optional::<String>(expected, "aem")? else { return Ok(()) };
+        let aemk = self.aemk.as_ref().ok_or_else(|| "an AEM without a key to derive it from".to_owned())?;
+        let given = if expected.get("metadata").is_some() { expected } else { input };
+        let metadata = decode_metadata(given, "metadata")?;
+        let raw = fixed(given, "metadata")?;
+        let sealed = AssociatedEncryptedMetadata::from_bytes(xor(aemk.keystream(rpi), raw));
+        same(&of("aem"), &sealed.to_string(), &aem)?;
+        let opened = aemk.open_unauthenticated(rpi, sealed).map_err(refused("metadata"))?;
+        same(&of("metadata decrypted from the aem"), &opened, &metadata)?;
+        // Reserved bits are never sent: such metadata can be received only.
+        if metadata.encode() == raw {
+            same(&of("sealed metadata"), &aemk.seal(rpi, metadata), &sealed)?;
+        }
+        if let Some(rssi) = optional::<i8>(expected, "rssi")? {
+            let attenuation = Attenuation::between(metadata.transmit_power(), rssi).db();
+            same(&of("attenuation"), &attenuation, &member(expected, "attenuation")?)?;
+        }
+        Ok(())
+    }
+}
+
+fn xor(a: [u8; 4], b: [u8; 4]) -> [u8; 4] {
+    (u32::from_be_bytes(a) ^ u32::from_be_bytes(b)).to_be_bytes()
+}
+
+/// A key with its schedule; `tek` or `key_data`.
+fn key(value: &Value) -> Result<DiagnosisKey, Problem> {
+    let start = ENIntervalNumber::new(member(value, "rolling_start_interval_number")?);
+    let period = match optional::<i64>(value, "rolling_period")? {
+        Some(number) => RollingPeriod::try_from(number).map_err(refused("rolling_period"))?,
+        None => RollingPeriod::default(),
+    };
+    let key_data = bytes(value, if value.get("tek").is_some() { "tek" } else { "key_data" })?;
+    let mut key = DiagnosisKey::from_slice(&key_data, start, period).map_err(refused("key_data"))?;
+    if let Some(number) = optional::<i64>(value, "report_type")? {
+        key.report_type = Some(ReportType::try_from(number).map_err(refused("report_type"))?);
+    }
+    Ok(key)
+}
+
+fn tek(input: &Value) -> Result<TemporaryExposureKey, Problem> {
+    TemporaryExposureKey::try_from(bytes(input, "tek")?.as_slice()).map_err(refused("key_data"))
+}
+
+fn decode_metadata(value: &Value, name: &str) -> Result<BluetoothMetadata, Problem> {
+    let bytes = bytes(value, name)?;
+    let length = bytes.len();
+    let bytes = bytes.try_into().map_err(|_| Problem::Refused {
+        layer: "metadata",
+        message: format!("must be {} bytes, not {length}", BluetoothMetadata::LENGTH),
+    })?;
+    BluetoothMetadata::decode(bytes).map_err(refused("metadata"))
+}
+
+fn parse<T: core::str::FromStr<Err: Display>>(value: &Value, name: &str) -> Result<T, Problem> {
+    let text: String = member(value, name)?;
+    Ok(text.parse().map_err(|error| format!("member \"{name}\": {error}"))?)
+}
+
+fn fixed<const N: usize>(value: &Value, name: &str) -> Result<[u8; N], Problem> {
+    let bytes = bytes(value, name)?;
+    let length = bytes.len();
+    Ok(bytes.try_into().map_err(|_| format!("member \"{name}\" has {length} bytes, not {N}"))?)
+}
