@@ -13,6 +13,7 @@ use subtle::{Choice, ConstantTimeEq};
 use zeroize::{Zeroize as _, ZeroizeOnDrop};
 
 use crate::guid::TestId;
+use crate::message::BodyDigest;
 use crate::registration::{RegistrationToken, TokenSalt};
 use crate::tan::{Tan, TanNumber};
 use crate::tele_tan::TeleTan;
@@ -86,8 +87,8 @@ impl HashKey {
 
     /// What is stored of the body of a registration request, to recognise its repetition.
     #[must_use]
-    pub fn request(&self, body: &[u8]) -> RequestDigest {
-        RequestDigest(self.stored(b"registration request", &[body]))
+    pub fn request(&self, body: &BodyDigest) -> RequestDigest {
+        RequestDigest(self.stored(b"registration request", &[body.as_bytes()]))
     }
 
     /// `HMAC(TAN ‖ digest)`: names the upload of this payload with this TAN, before it happens and after.
@@ -96,13 +97,18 @@ impl HashKey {
         ReservationId(self.stored(b"reservation", &[tan.expose_bytes(), digest.as_bytes()]))
     }
 
-    /// The registration token that belongs to this salt and this request.
+    /// The registration token that belongs to this salt and, if it may be repeated, this request.
     ///
     /// Derived, so that a repeated request can get the same token although nothing of it is stored in clear. The salt
-    /// is random and as long as the token, the digest binds it to whoever knows the request.
+    /// is random and has as many bits as the token; the digest binds it to whoever can repeat the request.
     #[must_use]
-    pub fn derive_registration_token(&self, salt: &TokenSalt, request: &RequestDigest) -> RegistrationToken {
-        let mut mac = self.mac(b"derive registration token", &[salt.as_bytes(), request.as_bytes()]);
+    pub fn derive_registration_token(
+        &self,
+        salt: &TokenSalt,
+        request: Option<&RequestDigest>,
+    ) -> RegistrationToken {
+        let request = request.map_or(&[][..], |request| request.as_bytes());
+        let mut mac = self.mac(b"derive registration token", &[salt.as_bytes(), request]);
         let token = RegistrationToken::from_prf(&mac);
         mac.zeroize();
         token

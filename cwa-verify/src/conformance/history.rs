@@ -97,7 +97,7 @@ impl History {
         match self.below(22) {
             0 | 1 => {
                 let retry = RetryWindow {
-                    request: key().request(&payload.to_be_bytes()),
+                    request: request(&payload.to_be_bytes()),
                     until: self.now.plus(10 * MINUTE),
                 };
                 let claim = match self.below(4) {

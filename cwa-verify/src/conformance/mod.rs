@@ -43,8 +43,10 @@ use cwa_crypto::UnixTime;
 
 use crate::guid::{HashedGuid, TestId};
 use crate::hash::{
-    HashKey, HashKeyId, PayloadDigest, RegistrationTokenHash, ReservationId, TanHash, TestIdHash,
+    HashKey, HashKeyId, PayloadDigest, RegistrationTokenHash, RequestDigest, ReservationId, TanHash,
+    TestIdHash,
 };
+use crate::message::BodyDigest;
 use crate::registration::{RegistrationToken, TokenSalt};
 use crate::seal::SealedTestIds;
 use crate::store::{
@@ -183,6 +185,10 @@ fn salt(number: u32) -> TokenSalt {
     let mut salt = [0; TokenSalt::LENGTH];
     salt[..4].copy_from_slice(&number.to_be_bytes());
     TokenSalt::from_bytes(salt)
+}
+
+fn request(body: &[u8]) -> RequestDigest {
+    key().request(&BodyDigest::of(body))
 }
 
 fn sealed() -> SealedTestIds {

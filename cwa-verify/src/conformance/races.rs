@@ -47,7 +47,7 @@ pub async fn of_many_registrations_of_a_test_one_wins<H: Harness>(harness: &H) {
 /// A phone that repeats itself impatiently ends up with one token.
 pub async fn of_many_equal_requests_one_opens_the_session_and_all_get_it<H: Harness>(harness: &H) {
     let store = harness.empty_store().await;
-    let retry = Some(RetryWindow { request: key().request(b"request"), until: NOW.plus(10 * MINUTE) });
+    let retry = Some(RetryWindow { request: request(b"request"), until: NOW.plus(10 * MINUTE) });
     let outcomes = race(harness, &store, move |store, n| async move {
         let new = NewSession { token: token_hash(n), salt: salt(n), retry, ..session(1) };
         (n, store.register(new, NOW).await)

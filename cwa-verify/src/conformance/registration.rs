@@ -57,8 +57,7 @@ pub async fn a_refused_registration_changes_nothing<H: Harness>(harness: &H) {
 /// The window is counted from `now < until`; the request is recognised by its digest alone.
 pub async fn the_same_request_gets_the_same_session_until_its_window_ends<H: Harness>(harness: &H) {
     let store = harness.empty_store().await;
-    let retry =
-        |body: &[u8]| Some(RetryWindow { request: key().request(body), until: NOW.plus(10 * MINUTE) });
+    let retry = |body: &[u8]| Some(RetryWindow { request: request(body), until: NOW.plus(10 * MINUTE) });
     let attempt =
         |number, retry| NewSession { token: token_hash(number), salt: salt(number), retry, ..session(1) };
 

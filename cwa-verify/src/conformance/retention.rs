@@ -74,7 +74,7 @@ pub async fn results_become_redeemed_and_then_go<H: Harness>(harness: &H) {
 /// The purge may run at any moment.
 pub async fn nothing_valid_is_purged<H: Harness>(harness: &H) {
     let store = harness.empty_store().await;
-    let retry = Some(RetryWindow { request: key().request(b"request"), until: NOW.plus(10 * MINUTE) });
+    let retry = Some(RetryWindow { request: request(b"request"), until: NOW.plus(10 * MINUTE) });
     store.register(NewSession { retry, ..session(1) }, NOW).await.unwrap();
     issue_tele_tan(&store, 1, Some(TeleTanType::Test), NOW).await;
     let (confirmed, confirmed_tan) = tan(&store, 1, NOW).await;

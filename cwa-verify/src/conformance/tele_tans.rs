@@ -38,7 +38,7 @@ pub async fn a_repeated_request_with_a_redeemed_teletan_gets_the_same_session<H:
     let store = harness.empty_store().await;
     issue_tele_tan(&store, 1, None, NOW).await;
     let late = NOW.plus(HOUR - 1);
-    let retry = Some(RetryWindow { request: key().request(b"request"), until: late.plus(10 * MINUTE) });
+    let retry = Some(RetryWindow { request: request(b"request"), until: late.plus(10 * MINUTE) });
     let attempt =
         |number| NewSession { token: token_hash(number), salt: salt(number), retry, ..tele_tan_session(1) };
     assert_is!(store.register(attempt(1), late).await, Ok(Registered::Now));
