@@ -20,6 +20,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 CRYPTOGRAPHY = "Exposure Notification Cryptography Specification v1.2"
 BLUETOOTH = "Exposure Notification Bluetooth Specification v1.2"
 EXPORT = "Exposure Key Export File Format and Verification"
+# The order of families decides the numbers of tests: new families and files are only ever appended.
 FILES = [
     {"name": "key_schedule.json", "spec": CRYPTOGRAPHY, "families": ["gaen.key_schedule", "gaen.identifiers", "gaen.known_mistakes"]},
     {"name": "bluetooth.json", "spec": BLUETOOTH, "families": ["gaen.ble_frame", "gaen.metadata", "attenuation"]},

@@ -273,12 +273,12 @@ class Gap:
         return self.content
 
 
-def archive(members, hidden=(), comment=b"", before=b"", after=b"", count=None):
-    """The members in order; those of `hidden` are left out of the central directory."""
+def archive(members, hidden=(), comment=b"", before=b"", after=b"", count=None, shift=0):
+    """The members in order; those of `hidden` are left out of the central directory, and the last offset there is wrong by `shift`."""
     body, directory, listed = bytearray(before), b"", 0
     for member in members:
         if member not in hidden and not isinstance(member, Gap):
-            directory += member.central(len(body))
+            directory += member.central(len(body) + (shift if member is members[-1] else 0))
             listed += 1
         body += member.local()
     count = listed if count is None else count
@@ -507,6 +507,10 @@ def add_archives(collection):
     trailing = both(method=8)
     trailing[0].packed += b"\0\0"
     case("more after the end of the deflated data", archive(trailing), flags=["Damaged"])
+    shared = Member("export.sig", content, local_name=b"")
+    shared.local = bytes
+    case("two names for one member", archive([both()[0], shared], shift=-len(both()[0].local())), flags=["HiddenMember"])
+    case("an offset beyond the archive", archive([both()[0], both()[1]], shift=0x10000), flags=["Damaged"])
 
 
 def add_submissions(collection):
