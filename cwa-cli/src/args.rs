@@ -73,7 +73,7 @@ pub(crate) struct Global {
 impl Global {
     /// The present: `--now`, or the machine's clock.
     pub(crate) fn now(&self) -> UnixTime {
-        self.now.unwrap_or_else(crate::input::system_time)
+        self.now.unwrap_or_else(crate::clock::system_time)
     }
 
     /// The random generator: seeded by `--seed`, or by the operating system.

@@ -65,16 +65,6 @@ pub(crate) fn hex<const N: usize>(text: &str) -> Result<[u8; N], String> {
     Ok(bytes)
 }
 
-/// The machine's clock, for commands that were not told `--now`.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the command line's only reading of the clock; --now replaces it"
-)]
-pub(crate) fn system_time() -> UnixTime {
-    let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    UnixTime::from_secs(since_epoch.map_or(0, |duration| duration.as_secs()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

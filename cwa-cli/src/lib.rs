@@ -1,6 +1,9 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+pub mod clock;
+pub mod server;
+
 #[cfg(feature = "cli")]
 mod args;
 #[cfg(feature = "cli")]
