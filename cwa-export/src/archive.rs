@@ -1,9 +1,18 @@
-//! The ZIP archive around `export.bin` and `export.sig`.
+//! The ZIP archive around `export.bin` and `export.sig`: written in one way, read with every doubt refused.
+//!
+//! Readers of ZIP disagree about archives that contradict themselves: some follow the central directory, some the local
+//! headers, and of two members with one name some take the first and some the last. An archive that a verifier reads
+//! one way and a phone another is how unsigned content gets past a signature. [`Archive::read`] therefore accepts only
+//! archives in which there is nothing to disagree about.
+
+mod read;
 
 use std::io::{Cursor, Write as _};
 
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
+
+pub use read::{Archive, ArchiveError, HeaderField, Limits};
 
 /// Name of the member that is signed.
 pub const EXPORT_BIN: &str = "export.bin";
@@ -11,13 +20,20 @@ pub const EXPORT_BIN: &str = "export.bin";
 /// Name of the member that holds the signatures.
 pub const EXPORT_SIG: &str = "export.sig";
 
+/// Whether `bytes` begin like a ZIP archive, an empty one included.
+#[must_use]
+pub fn is_archive(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06")
+}
+
 /// The archive of the two files, in this order, deflated, without anything that changes from run to run.
 ///
 /// # Errors
 ///
 /// [`WriteArchiveError`] if a file is too large for an archive without ZIP64.
 pub fn write(export_bin: &[u8], export_sig: &[u8]) -> Result<Vec<u8>, WriteArchiveError> {
-    // 1980-01-01 00:00 is the first time that the format can say.
+    // 1980-01-01 00:00 is the first time that the format can say; the permissions keep the writer from recording the
+    // system it runs on.
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
         .last_modified_time(DateTime::default())
