@@ -12,7 +12,7 @@ use crate::wire;
 /// The content of an export: public, the presence of every field kept.
 ///
 /// To be published it becomes a [`SignedFiles`] by [`sign`](Self::sign). The way back from bytes is
-/// [`UnverifiedExport`.
+/// [`UnverifiedExport`](crate::UnverifiedExport).
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Export {

@@ -192,6 +192,9 @@ codes! {
     SignatureNotChecked, "CWA-W1214", Warning, "a further signature could not be checked",
         "Another signature verifies, but no trusted key is known for this one.",
         "Give its public key with `--public-key FILE` to have it checked.";
+    SignedInstead, "CWA-W1215", Note, "what was signed instead",
+        "The signature is right for something else: the file without its header, or another key than the one it names.",
+        "If it is the header, the publisher signs the wrong bytes and no phone accepts the file. If it is another key, compare the names.";
     // 13: keys
     KeyInvalid, "CWA-E1301", Error, "a key cannot be used",
         "Its key data is not 16 bytes, or a number is out of its range. Android stops reading at such a key, so that everything behind it is lost.",

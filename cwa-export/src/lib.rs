@@ -2,9 +2,12 @@
 #![forbid(unsafe_code)]
 
 pub mod archive;
+pub mod audit;
 pub mod batch;
 pub mod configuration;
+pub mod content;
 pub mod country;
+mod diagnose;
 pub mod export;
 pub mod finding;
 pub mod header;
@@ -12,13 +15,18 @@ pub mod index;
 pub mod key;
 pub mod reader;
 pub mod signature;
+mod signature_list;
 pub mod submission;
 pub mod trust;
+pub mod verify;
 mod wire;
 
+pub use archive::Archive;
 pub use country::Country;
 pub use export::{Export, SignedFiles};
 pub use key::ExportKey;
 pub use p256;
 pub use signature::{SignatureInfo, Signer, SoftwareSigner};
+pub use signature_list::{MAX_SIGNATURE_BYTES, ParseSignatureListError};
 pub use trust::{TrustStore, TrustedKey};
+pub use verify::{UnverifiedContent, UnverifiedExport, VerifiedContent, VerifiedExport};

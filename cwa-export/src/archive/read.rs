@@ -578,9 +578,15 @@ fn local_header<'a>(bytes: &'a [u8], entry: &mut Entry<'a>) -> Result<usize, Arc
     if flags & FLAG_DESCRIPTOR == 0 {
         same(numbers)?;
     } else {
-        if numbers != (0, 0, 0) {
-            same(numbers)?;
-        }
+        // What is not known yet is 0 in the local header; some writers know the length before they know the rest.
+        let known = |number: u32, expected: u32| if number == 0 { expected } else { number };
+        let (checksum, compressed, length) = numbers;
+        let of_entry = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);
+        same((
+            known(checksum, entry.checksum),
+            known(compressed, of_entry(entry.compressed)),
+            known(length, of_entry(entry.length)),
+        ))?;
         // The signature of the descriptor may be left out; a checksum that looks like it is told by what follows.
         let descriptor = |cursor: &mut Cursor<'_>| Some((cursor.u32()?, cursor.u32()?, cursor.u32()?));
         let mut signed = cursor;

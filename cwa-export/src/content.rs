@@ -1,0 +1,559 @@
+//! What stands in an `export.bin`, read where it lies: nothing is copied, nothing is allocated for keys.
+
+use core::fmt;
+
+use cwa_crypto::{DiagnosisKey, UnixTime};
+
+use crate::export::Export;
+use crate::header::{self, HeaderError};
+use crate::key::{ExportKey, KeyError, RawKey};
+use crate::reader::{Field, Fields, ReadError};
+use crate::signature::{MAX_SIGNATURES, SignatureInfo};
+
+/// Longest text these formats need, in bytes.
+pub(crate) const MAX_TEXT: usize = 255;
+
+/// Longest `export.bin` that is read: 64 MiB, room for 1.9 million keys.
+pub const MAX_EXPORT_BYTES: usize = 64 << 20;
+
+/// The content of an export, borrowed from the bytes of `export.bin`.
+///
+/// It exists only where the content was verified, or where somebody said that this does not matter.
+#[derive(Clone, Debug)]
+pub struct ExportContent<'a> {
+    message: &'a [u8],
+    head: Head<'a>,
+    anomalies: Anomalies,
+}
+
+impl<'a> ExportContent<'a> {
+    /// Begin of the window in which the keys were published.
+    #[must_use]
+    pub const fn start_timestamp(&self) -> Option<UnixTime> {
+        self.head.start_timestamp
+    }
+
+    /// End of that window.
+    #[must_use]
+    pub const fn end_timestamp(&self) -> Option<UnixTime> {
+        self.head.end_timestamp
+    }
+
+    /// The region: a country code by custom.
+    #[must_use]
+    pub const fn region(&self) -> Option<&'a str> {
+        self.head.region
+    }
+
+    /// Number of the file in its batch, from 1.
+    #[must_use]
+    pub const fn batch_num(&self) -> Option<i32> {
+        self.head.batch_num
+    }
+
+    /// Files in the batch.
+    #[must_use]
+    pub const fn batch_size(&self) -> Option<i32> {
+        self.head.batch_size
+    }
+
+    /// Who signed, as the export says.
+    #[must_use]
+    pub fn signature_infos(&self) -> &[SignatureInfo] {
+        &self.head.signature_infos
+    }
+
+    /// Keys published for the first time.
+    #[must_use]
+    pub const fn key_count(&self) -> usize {
+        self.head.keys
+    }
+
+    /// Keys published before that now say something else.
+    #[must_use]
+    pub const fn revised_key_count(&self) -> usize {
+        self.head.revised_keys
+    }
+
+    /// What was unusual about the bytes.
+    #[must_use]
+    pub const fn anomalies(&self) -> Anomalies {
+        self.anomalies
+    }
+
+    /// The keys as a device takes them, in the order of the file. A key that cannot be used is left out.
+    pub fn keys(&self) -> impl Iterator<Item = DiagnosisKey> + use<'a> {
+        usable(self.raw(KEYS)).map(|key| key.diagnosis_key())
+    }
+
+    /// The revised keys as a device takes them, in the order of the file. A key that cannot be used is left out.
+    pub fn revised_keys(&self) -> impl Iterator<Item = DiagnosisKey> + use<'a> {
+        usable(self.raw(REVISED_KEYS)).map(|key| key.diagnosis_key())
+    }
+
+    /// The keys as they stand on the wire, usable or not.
+    pub fn raw_keys(&self) -> impl Iterator<Item = RawKey<'a>> + use<'a> {
+        self.raw(KEYS)
+    }
+
+    /// The revised keys as they stand on the wire, usable or not.
+    pub fn raw_revised_keys(&self) -> impl Iterator<Item = RawKey<'a>> + use<'a> {
+        self.raw(REVISED_KEYS)
+    }
+
+    /// The content as a value that can be written anew.
+    ///
+    /// # Errors
+    ///
+    /// [`ContentKeyError`] with the number of the first key that cannot be used.
+    pub fn to_export(&self) -> Result<Export, ContentKeyError> {
+        let collect = |field: u32| {
+            self.raw(field)
+                .enumerate()
+                .map(|(index, raw)| {
+                    let number = index.saturating_add(1);
+                    let revised = field == REVISED_KEYS;
+                    ExportKey::try_from(raw).map_err(|reason| ContentKeyError { number, revised, reason })
+                })
+                .collect::<Result<Vec<_>, _>>()
+        };
+        Ok(Export {
+            start_timestamp: self.head.start_timestamp,
+            end_timestamp: self.head.end_timestamp,
+            region: self.head.region.map(Into::into),
+            batch_num: self.head.batch_num,
+            batch_size: self.head.batch_size,
+            keys: collect(KEYS)?,
+            revised_keys: collect(REVISED_KEYS)?,
+        })
+    }
+
+    pub(crate) fn parse(export_bin: &'a [u8]) -> Result<Self, ParseContentError> {
+        if export_bin.len() > MAX_EXPORT_BYTES {
+            return Err(ParseContentError::TooLarge { length: export_bin.len(), max: MAX_EXPORT_BYTES });
+        }
+        let message = header::strip(export_bin)?;
+        let (mut head, mut anomalies) = (Head::default(), Anomalies::default());
+        let mut seen = Seen::default();
+        for field in Fields::new(message) {
+            let field = field.map_err(ParseContentError::Message)?;
+            anomalies.look_at(&field);
+            if field.number <= REGION || field.number == BATCH_NUM || field.number == BATCH_SIZE {
+                anomalies.repeated_fields += seen.again(field.number);
+            }
+            head.read(&field, &mut anomalies)?;
+        }
+        Ok(Self { message, head, anomalies })
+    }
+
+    /// The keys of one field; `parse` has read every one of them without an error.
+    fn raw(&self, number: u32) -> impl Iterator<Item = RawKey<'a>> + use<'a> {
+        Fields::new(self.message)
+            .map_while(Result::ok)
+            .filter(move |field| field.number == number)
+            .filter_map(|field| RawKey::read(field.bytes().ok()?, &mut Anomalies::default()).ok())
+    }
+}
+
+/// A key of an export that cannot be used.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{}key {number} cannot be used", if *revised { "revised " } else { "" })]
+#[non_exhaustive]
+pub struct ContentKeyError {
+    /// Its number among its kind, from 1.
+    pub number: usize,
+    /// Whether it is a revised one.
+    pub revised: bool,
+    /// What is wrong with it.
+    #[source]
+    pub reason: KeyError,
+}
+
+/// Why bytes are no export.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseContentError {
+    /// Longer than the limit.
+    #[error("export.bin has {length} bytes; at most {max} are read")]
+    TooLarge {
+        /// Bytes found.
+        length: usize,
+        /// Most bytes.
+        max: usize,
+    },
+    /// Not an export, or of another version.
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+    /// No message; offsets count from behind the header.
+    #[error("the message behind the header cannot be read")]
+    Message(#[source] ReadError),
+    /// A signature info that is no message.
+    #[error("signature info {number} cannot be read")]
+    SignatureInfo {
+        /// Its number, from 1.
+        number: usize,
+        /// What is wrong with it.
+        #[source]
+        reason: ReadError,
+    },
+    /// More signature infos than the format allows.
+    #[error("the export lists more than {MAX_SIGNATURES} signature infos")]
+    TooManySignatureInfos,
+    /// A key that is no message.
+    #[error("{}key {number} cannot be read", if *revised { "revised " } else { "" })]
+    Key {
+        /// Its number among its kind, from 1.
+        number: usize,
+        /// Whether it is a revised one.
+        revised: bool,
+        /// What is wrong with it; offsets count from its start.
+        #[source]
+        reason: ReadError,
+    },
+}
+
+/// What was unusual about the bytes of a message, without making it unreadable.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Anomalies {
+    /// Fields that the format does not know.
+    pub unknown_fields: u64,
+    /// Fields that may occur once and occurred again.
+    pub repeated_fields: u64,
+    /// Tags, lengths and numbers that are not in their shortest form.
+    pub not_minimal: u64,
+    /// Numbers of 64 bits in a field of 32.
+    pub overflowing: u64,
+}
+
+impl Anomalies {
+    pub(crate) const fn look_at(&mut self, field: &Field<'_>) {
+        if !field.is_minimal {
+            self.not_minimal += 1;
+        }
+    }
+
+    pub(crate) fn int32(&mut self, field: &Field<'_>) -> Result<i32, ReadError> {
+        self.number(field.int32()?)
+    }
+
+    fn sint32(&mut self, field: &Field<'_>) -> Result<i32, ReadError> {
+        self.number(field.sint32()?)
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "called with `?` in one expression")]
+    fn number(&mut self, (number, whole): (i32, bool)) -> Result<i32, ReadError> {
+        self.overflowing += u64::from(!whole);
+        Ok(number)
+    }
+}
+
+impl fmt::Display for Anomalies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} unknown fields, {} repeated fields, {} numbers not in shortest form, {} numbers too large",
+            self.unknown_fields, self.repeated_fields, self.not_minimal, self.overflowing
+        )
+    }
+}
+
+/// Which of the first field numbers have occurred.
+#[derive(Default)]
+pub(crate) struct Seen(u32);
+
+impl Seen {
+    /// 1 if the number occurred before.
+    pub(crate) fn again(&mut self, number: u32) -> u64 {
+        let bit = 1_u32.checked_shl(number).unwrap_or(0);
+        let again = self.0 & bit != 0;
+        self.0 |= bit;
+        again.into()
+    }
+}
+
+// Field numbers of TemporaryExposureKeyExport.
+const START_TIMESTAMP: u32 = 1;
+const END_TIMESTAMP: u32 = 2;
+const REGION: u32 = 3;
+const BATCH_NUM: u32 = 4;
+const BATCH_SIZE: u32 = 5;
+const SIGNATURE_INFOS: u32 = 6;
+const KEYS: u32 = 7;
+const REVISED_KEYS: u32 = 8;
+
+/// Everything but the keys.
+#[derive(Clone, Debug, Default)]
+struct Head<'a> {
+    start_timestamp: Option<UnixTime>,
+    end_timestamp: Option<UnixTime>,
+    region: Option<&'a str>,
+    batch_num: Option<i32>,
+    batch_size: Option<i32>,
+    signature_infos: Vec<SignatureInfo>,
+    keys: usize,
+    revised_keys: usize,
+}
+
+impl<'a> Head<'a> {
+    fn read(&mut self, field: &Field<'a>, anomalies: &mut Anomalies) -> Result<(), ParseContentError> {
+        use ParseContentError::Message;
+        match field.number {
+            START_TIMESTAMP => {
+                self.start_timestamp = Some(UnixTime::from_secs(field.fixed64().map_err(Message)?));
+            }
+            END_TIMESTAMP => {
+                self.end_timestamp = Some(UnixTime::from_secs(field.fixed64().map_err(Message)?));
+            }
+            REGION => self.region = Some(field.text(MAX_TEXT).map_err(Message)?),
+            BATCH_NUM => self.batch_num = Some(anomalies.int32(field).map_err(Message)?),
+            BATCH_SIZE => self.batch_size = Some(anomalies.int32(field).map_err(Message)?),
+            SIGNATURE_INFOS => {
+                let number = self.signature_infos.len().saturating_add(1);
+                if number > MAX_SIGNATURES {
+                    return Err(ParseContentError::TooManySignatureInfos);
+                }
+                let info = SignatureInfo::read(field.bytes().map_err(Message)?, anomalies)
+                    .map_err(|reason| ParseContentError::SignatureInfo { number, reason })?;
+                self.signature_infos.push(info);
+            }
+            KEYS | REVISED_KEYS => {
+                let revised = field.number == REVISED_KEYS;
+                let count = if revised { &mut self.revised_keys } else { &mut self.keys };
+                *count = count.saturating_add(1);
+                let number = *count;
+                RawKey::read(field.bytes().map_err(Message)?, anomalies)
+                    .map_err(|reason| ParseContentError::Key { number, revised, reason })?;
+            }
+            _ => anomalies.unknown_fields += 1,
+        }
+        Ok(())
+    }
+}
+
+impl SignatureInfo {
+    pub(crate) fn read(message: &[u8], anomalies: &mut Anomalies) -> Result<Self, ReadError> {
+        let mut info = Self::default();
+        let mut seen = Seen::default();
+        for field in Fields::new(message) {
+            let field = field?;
+            anomalies.look_at(&field);
+            let slot = match field.number {
+                1 => &mut info.app_bundle_id,
+                2 => &mut info.android_package,
+                3 => &mut info.verification_key_version,
+                4 => &mut info.verification_key_id,
+                5 => &mut info.signature_algorithm,
+                _ => {
+                    anomalies.unknown_fields += 1;
+                    continue;
+                }
+            };
+            anomalies.repeated_fields += seen.again(field.number);
+            *slot = Some(field.text(MAX_TEXT)?.into());
+        }
+        Ok(info)
+    }
+}
+
+impl<'a> RawKey<'a> {
+    pub(crate) fn read(message: &'a [u8], anomalies: &mut Anomalies) -> Result<Self, ReadError> {
+        let mut key = Self::default();
+        let mut seen = Seen::default();
+        for field in Fields::new(message) {
+            let field = field?;
+            anomalies.look_at(&field);
+            match field.number {
+                1 => key.key_data = Some(field.bytes()?),
+                2 => key.transmission_risk_level = Some(anomalies.int32(&field)?),
+                3 => key.rolling_start_interval_number = Some(anomalies.int32(&field)?),
+                4 => key.rolling_period = Some(anomalies.int32(&field)?),
+                5 => key.report_type = Some(anomalies.int32(&field)?),
+                6 => key.days_since_onset_of_symptoms = Some(anomalies.sint32(&field)?),
+                8 => key.variant_of_concern = Some(anomalies.int32(&field)?),
+                _ => {
+                    anomalies.unknown_fields += 1;
+                    continue;
+                }
+            }
+            anomalies.repeated_fields += seen.again(field.number);
+        }
+        Ok(key)
+    }
+}
+
+fn usable<'a>(raw: impl Iterator<Item = RawKey<'a>>) -> impl Iterator<Item = ExportKey> {
+    raw.filter_map(|raw| ExportKey::try_from(raw).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use prost::Message as _;
+
+    use super::*;
+    use crate::header::HEADER;
+    use crate::wire::export as wire;
+
+    fn with_header(message: &[u8]) -> Vec<u8> {
+        [&HEADER, message].concat()
+    }
+
+    fn key() -> impl Strategy<Value = wire::TemporaryExposureKey> {
+        let number = || proptest::option::of(any::<i32>());
+        (
+            proptest::option::of(proptest::collection::vec(any::<u8>(), 0..20)),
+            number(),
+            number(),
+            number(),
+            number(),
+            number(),
+        )
+            .prop_map(|(key_data, level, start, period, report_type, days)| {
+                wire::TemporaryExposureKey {
+                    key_data,
+                    transmission_risk_level: level,
+                    rolling_start_interval_number: start,
+                    rolling_period: period,
+                    report_type,
+                    days_since_onset_of_symptoms: days,
+                    variant_of_concern: None,
+                }
+            })
+    }
+
+    fn info() -> impl Strategy<Value = wire::SignatureInfo> {
+        let text = || proptest::option::of("[a-z.0-9]{0,20}");
+        (text(), text(), text(), text(), text()).prop_map(|(bundle, package, version, id, algorithm)| {
+            wire::SignatureInfo {
+                app_bundle_id: bundle,
+                android_package: package,
+                verification_key_version: version,
+                verification_key_id: id,
+                signature_algorithm: algorithm,
+            }
+        })
+    }
+
+    fn message() -> impl Strategy<Value = wire::TemporaryExposureKeyExport> {
+        let time = || proptest::option::of(any::<u64>());
+        let number = || proptest::option::of(any::<i32>());
+        let keys = || proptest::collection::vec(key(), 0..5);
+        (
+            time(),
+            time(),
+            proptest::option::of("\\PC{0,10}"),
+            number(),
+            number(),
+            proptest::collection::vec(info(), 0..3),
+            keys(),
+            keys(),
+        )
+            .prop_map(|(start, end, region, num, size, infos, keys, revised_keys)| {
+                wire::TemporaryExposureKeyExport {
+                    start_timestamp: start,
+                    end_timestamp: end,
+                    region,
+                    batch_num: num,
+                    batch_size: size,
+                    signature_infos: infos,
+                    keys,
+                    revised_keys,
+                }
+            })
+    }
+
+    /// What this reader makes of bytes, in prost's types.
+    fn as_prost(content: &ExportContent<'_>) -> wire::TemporaryExposureKeyExport {
+        let key = |raw: RawKey<'_>| wire::TemporaryExposureKey {
+            key_data: raw.key_data.map(<[u8]>::to_vec),
+            transmission_risk_level: raw.transmission_risk_level,
+            rolling_start_interval_number: raw.rolling_start_interval_number,
+            rolling_period: raw.rolling_period,
+            report_type: raw.report_type,
+            days_since_onset_of_symptoms: raw.days_since_onset_of_symptoms,
+            variant_of_concern: raw.variant_of_concern,
+        };
+        wire::TemporaryExposureKeyExport {
+            start_timestamp: content.start_timestamp().map(UnixTime::as_secs),
+            end_timestamp: content.end_timestamp().map(UnixTime::as_secs),
+            region: content.region().map(Into::into),
+            batch_num: content.batch_num(),
+            batch_size: content.batch_size(),
+            signature_infos: content.signature_infos().iter().map(SignatureInfo::to_wire).collect(),
+            keys: content.raw_keys().map(key).collect(),
+            revised_keys: content.raw_revised_keys().map(key).collect(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn this_reader_reads_what_prost_wrote(message in message()) {
+            let bytes = with_header(&message.encode_to_vec());
+            let content = ExportContent::parse(&bytes).unwrap();
+            prop_assert_eq!(as_prost(&content), message);
+            prop_assert_eq!(content.anomalies(), Anomalies::default());
+        }
+
+        #[test]
+        fn what_this_reader_takes_prost_reads_the_same(message in message(), flips in proptest::collection::vec((any::<prop::sample::Index>(), 0..8_u32), 0..4)) {
+            let mut body = message.encode_to_vec();
+            for (at, bit) in flips {
+                if !body.is_empty() {
+                    let at = at.index(body.len());
+                    body[at] ^= 1 << bit;
+                }
+            }
+            let bytes = with_header(&body);
+            if let Ok(content) = ExportContent::parse(&bytes) {
+                let theirs = wire::TemporaryExposureKeyExport::decode(body.as_slice());
+                prop_assert_eq!(theirs, Ok(as_prost(&content)));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_unusual_is_counted() {
+        // Field 9 is unknown; batch_num twice, the second 1 in two bytes; a start of 2^33 in a key.
+        let bytes = with_header(&[
+            0x48, 0x01, 0x20, 0x01, 0x20, 0x81, 0x00, 0x3a, 0x07, 0x18, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01,
+        ]);
+        let content = ExportContent::parse(&bytes).unwrap();
+        assert_eq!(
+            content.anomalies(),
+            Anomalies { unknown_fields: 1, repeated_fields: 1, not_minimal: 1, overflowing: 1 }
+        );
+    }
+
+    #[test]
+    fn a_key_out_of_shape_has_its_number_in_the_error() {
+        let message = wire::TemporaryExposureKeyExport {
+            keys: vec![
+                wire::TemporaryExposureKey { key_data: Some(vec![1; 16]), ..Default::default() },
+                wire::TemporaryExposureKey { key_data: Some(vec![1; 15]), ..Default::default() },
+            ],
+            ..Default::default()
+        };
+        let bytes = with_header(&message.encode_to_vec());
+        let content = ExportContent::parse(&bytes).unwrap();
+        let error = content.to_export().unwrap_err();
+        assert_eq!(
+            error,
+            ContentKeyError { number: 2, revised: false, reason: KeyError::Length { length: 15 } }
+        );
+        assert_eq!((content.key_count(), content.keys().count()), (2, 1));
+    }
+
+    #[test]
+    fn too_many_infos_and_wrong_types_are_refused() {
+        let eleven = with_header(&[0x32, 0x00].repeat(11));
+        assert_eq!(ExportContent::parse(&eleven).unwrap_err(), ParseContentError::TooManySignatureInfos);
+        let number_as_key = with_header(&[0x38, 0x01]);
+        assert!(matches!(ExportContent::parse(&number_as_key), Err(ParseContentError::Message(_))));
+        let key_with_text_as_level = with_header(&[0x3a, 0x02, 0x12, 0x00]);
+        assert!(matches!(
+            ExportContent::parse(&key_with_text_as_level),
+            Err(ParseContentError::Key { number: 1, revised: false, .. })
+        ));
+    }
+}
