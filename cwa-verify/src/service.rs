@@ -128,7 +128,7 @@ impl<S: SessionStore> VerificationService<S> {
     /// # Errors
     ///
     /// Towards the phone, all but [`RegistrationError::Store`] are the same 400.
-    pub async fn registration_token<R: CryptoRng + Send>(
+    pub async fn registration_token<R: CryptoRng>(
         &self,
         request: &RegistrationRequest,
         intent: Intent,
@@ -271,7 +271,7 @@ impl<S: SessionStore + TestResultStore + TanStore> VerificationService<S> {
     /// # Errors
     ///
     /// Towards the phone, all but [`TanError::Store`] and [`TanError::Unreadable`] are the same 400.
-    pub async fn tan<R: CryptoRng + Send>(
+    pub async fn tan<R: CryptoRng>(
         &self,
         token: &RegistrationToken,
         intent: Intent,
@@ -381,7 +381,7 @@ impl<S: TeleTanStore> VerificationService<S> {
     /// # Errors
     ///
     /// No such role (401); too many teleTANs in the window (429); the store's own.
-    pub async fn issue_tele_tan<R: CryptoRng + Send>(
+    pub async fn issue_tele_tan<R: CryptoRng>(
         &self,
         roles: &[Role],
         kind: Option<TeleTanType>,
