@@ -79,8 +79,7 @@ fn risk(criterion: &mut Criterion) {
                 let summary = ExposureSummary::of(keys.iter(), BelowMinimum::ScoreIsZero);
                 let risk =
                     combined_risk_score(&CombinedInput::from(&summary), &combined, Platform::Exact).unwrap();
-                let score = risk.score().try_into().unwrap();
-                classes.classify(score, Platform::Exact).unwrap().class().is_some()
+                classes.classify(risk.score(), Platform::Exact).unwrap().class().is_some()
             },
             BatchSize::SmallInput,
         );

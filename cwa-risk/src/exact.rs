@@ -5,9 +5,16 @@
 //! binary floating-point sum does: there it can be the order that decides between two risk classes.
 //! Nothing is rounded here unless a caller asks for it by name ([`Exact::round`]).
 
+mod decimal;
+mod non_negative;
+#[cfg(feature = "serde")]
+mod serde_impls;
+
 use core::cmp::Ordering;
 use core::fmt;
-use core::str::FromStr;
+
+pub use decimal::ParseExactError;
+pub use non_negative::{NegativeError, NonNegative, ParseNonNegativeError};
 
 /// An exact fraction with a sign, in lowest terms; numerator and denominator are at most `i128::MAX`.
 ///
@@ -322,182 +329,11 @@ impl fmt::Debug for Exact {
     }
 }
 
-impl FromStr for Exact {
-    type Err = ParseExactError;
-
-    /// Reads `12`, `-0.25`, `1e-9` and what [`Display`](fmt::Display) writes, `36/7`.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.split_once('/') {
-            Some((numerator, denominator)) => {
-                let (numerator, denominator) = (parse_decimal(numerator)?, parse_decimal(denominator)?);
-                if denominator == Self::ZERO {
-                    return Err(ParseExactError::DenominatorZero);
-                }
-                Ok(numerator.checked_div(denominator)?)
-            }
-            None => parse_decimal(text),
-        }
-    }
-}
-
-/// An exact number that is not below 0: a weight, a time, a score.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(try_from = "Exact", into = "Exact")
-)]
-pub struct NonNegative(Exact);
-
-impl NonNegative {
-    /// 0.
-    pub const ZERO: Self = Self(Exact::ZERO);
-
-    /// The number.
-    #[must_use]
-    pub const fn get(self) -> Exact {
-        self.0
-    }
-
-    /// The minutes that whole seconds are.
-    pub(crate) fn sixtieth(seconds: u64) -> Self {
-        Self(Exact::lowest_terms(seconds.into(), 60))
-    }
-}
-
-impl FromStr for NonNegative {
-    type Err = ParseNonNegativeError;
-
-    /// Reads what [`Exact`] reads, and refuses what is below 0.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self::try_from(text.parse::<Exact>()?)?)
-    }
-}
-
-impl TryFrom<Exact> for NonNegative {
-    type Error = NegativeError;
-
-    fn try_from(number: Exact) -> Result<Self, Self::Error> {
-        if number.is_negative() { Err(NegativeError { got: number }) } else { Ok(Self(number)) }
-    }
-}
-
-impl From<NonNegative> for Exact {
-    fn from(number: NonNegative) -> Self {
-        number.0
-    }
-}
-
-macro_rules! non_negative_from_integer {
-    ($($integer:ty),*) => {$(
-        impl From<$integer> for NonNegative {
-            fn from(number: $integer) -> Self {
-                Self(Exact::from(number))
-            }
-        }
-    )*};
-}
-non_negative_from_integer!(u8, u16, u32, u64);
-
-impl fmt::Display for NonNegative {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// A number below 0 where none may be.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the number must not be below 0, got {got}")]
-#[non_exhaustive]
-pub struct NegativeError {
-    /// The number found.
-    pub got: Exact,
-}
-
-/// Why a text is not an exact number that is not below 0.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ParseNonNegativeError {
-    /// It is no number.
-    #[error(transparent)]
-    Parse(#[from] ParseExactError),
-    /// It is below 0.
-    #[error(transparent)]
-    Negative(#[from] NegativeError),
-}
-
 /// The result does not fit into a fraction of two 127-bit numbers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the exact result needs more than 127 bits in its numerator or denominator")]
 #[non_exhaustive]
 pub struct ExactOverflow;
-
-/// Why a text is not an exact number.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ParseExactError {
-    /// There is no digit where a number has to begin.
-    #[error("expected a decimal number, found no digit")]
-    NoDigit,
-    /// A character that no decimal number has there.
-    #[error("expected a decimal number, found {found:?}")]
-    UnexpectedCharacter {
-        /// The character.
-        found: char,
-    },
-    /// The number after `/` is 0.
-    #[error("the denominator is 0")]
-    DenominatorZero,
-    /// More digits than fit, or an exponent outside -38 to 38.
-    #[error("the number does not fit into 127 bits")]
-    Overflow(#[from] ExactOverflow),
-}
-
-fn parse_decimal(text: &str) -> Result<Exact, ParseExactError> {
-    let (negative, unsigned) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    };
-    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, parse_exponent(exponent)?),
-        None => (unsigned, 0),
-    };
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    if whole.is_empty() && fraction.is_empty() {
-        return Err(match mantissa.chars().next() {
-            Some('.') | None => ParseExactError::NoDigit,
-            Some(found) => ParseExactError::UnexpectedCharacter { found },
-        });
-    }
-    // Trailing zeros say nothing and could overflow.
-    let fraction = fraction.trim_end_matches('0');
-    let mut digits = 0_i128;
-    for found in whole.chars().chain(fraction.chars()) {
-        let digit = found.to_digit(10).ok_or(ParseExactError::UnexpectedCharacter { found })?;
-        digits = mul(digits, 10)?.checked_add(digit.into()).ok_or(ExactOverflow)?;
-    }
-    if digits == 0 {
-        return Ok(Exact::ZERO);
-    }
-    let places = i32::try_from(fraction.len()).map_err(|_| ExactOverflow)?;
-    let power = exponent.checked_sub(places).ok_or(ExactOverflow)?;
-    let scale = 10_i128.checked_pow(power.unsigned_abs()).ok_or(ExactOverflow)?;
-    let signed = if negative { -digits } else { digits };
-    let number =
-        if power < 0 { Exact::reduced(signed, scale) } else { Exact::reduced(mul(signed, scale)?, 1) };
-    Ok(number?)
-}
-
-fn parse_exponent(text: &str) -> Result<i32, ParseExactError> {
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if digits.is_empty() {
-        return Err(ParseExactError::NoDigit);
-    }
-    if let Some(found) = digits.chars().find(|c| !c.is_ascii_digit()) {
-        return Err(ParseExactError::UnexpectedCharacter { found });
-    }
-    Ok(text.parse().map_err(|_| ExactOverflow)?)
-}
 
 /// Compares two fractions in 0..1 by their continued fractions: Euclid's steps only divide, so nothing overflows.
 fn compare_proper_fractions(mut left: (i128, i128), mut right: (i128, i128)) -> Ordering {
@@ -530,59 +366,6 @@ fn gcd(a: i128, b: i128) -> i128 {
         (a, b) = (b, a % b);
     }
     if a == 0 { 1 } else { a }
-}
-
-#[cfg(feature = "serde")]
-mod serde_impls {
-    use core::fmt;
-
-    use serde::de::{Deserialize, Deserializer, Error, Visitor};
-    use serde::ser::{Serialize, Serializer};
-
-    use super::Exact;
-
-    impl Serialize for Exact {
-        /// A whole number, or the nearest floating-point number.
-        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            match i64::try_from(self.numerator) {
-                Ok(number) if self.denominator == 1 => serializer.serialize_i64(number),
-                _ => serializer.serialize_f64(self.approximate()),
-            }
-        }
-    }
-
-    impl<'de> Deserialize<'de> for Exact {
-        /// A number, taken for its shortest decimal text, or a text as [`FromStr`](core::str::FromStr) reads it.
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            deserializer.deserialize_any(ExactVisitor)
-        }
-    }
-
-    struct ExactVisitor;
-
-    impl Visitor<'_> for ExactVisitor {
-        type Value = Exact;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a decimal number")
-        }
-
-        fn visit_i64<E: Error>(self, number: i64) -> Result<Exact, E> {
-            Ok(Exact::from(number))
-        }
-
-        fn visit_u64<E: Error>(self, number: u64) -> Result<Exact, E> {
-            Ok(Exact::from(number))
-        }
-
-        fn visit_f64<E: Error>(self, number: f64) -> Result<Exact, E> {
-            Exact::from_shortest_decimal(number).map_err(E::custom)
-        }
-
-        fn visit_str<E: Error>(self, text: &str) -> Result<Exact, E> {
-            text.parse().map_err(E::custom)
-        }
-    }
 }
 
 #[cfg(test)]

@@ -131,6 +131,9 @@ impl fmt::Display for Step {
             Self::WeightedAttenuation { exact, attenuation_db } => {
                 write!(f, "attenuation averaged over time: {exact:.2} dB, rounded to {attenuation_db} dB")
             }
+            Self::Factor { category: category @ Category::Transmission, value, bucket: Some(_), factor } => {
+                write!(f, "{category}: {value}: factor {factor}")
+            }
             Self::Factor { category, value, bucket: Some(bucket), factor } => {
                 let value = alloc::format!("{value} {}", category.unit());
                 write!(

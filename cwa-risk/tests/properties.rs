@@ -215,7 +215,7 @@ proptest! {
         let [low, mid, high] = seconds;
         let more = input([low + longer[0], mid + longer[1], high + longer[2]], maximum_risk_score + riskier);
         for platform in PLATFORMS {
-            let score = |input| combined_risk_score(input, &parameters, platform).unwrap().score();
+            let score = |input| combined_risk_score(input, &parameters, platform).unwrap().score().get();
             prop_assert!(score(&less) <= score(&more), "{platform:?}");
         }
     }
@@ -228,7 +228,7 @@ proptest! {
     ) {
         let input = CombinedInput { maximum_risk_score, minutes: RangeMinutes::from(whole_minutes) };
         let [exact, android, ios] =
-            PLATFORMS.map(|platform| combined_risk_score(&input, &parameters, platform).unwrap().score());
+            PLATFORMS.map(|platform| combined_risk_score(&input, &parameters, platform).unwrap().score().get());
         prop_assert_eq!(exact.round(2, Rounding::HalfEven), Ok(android));
         prop_assert_eq!(exact.round(2, Rounding::HalfAwayFromZero), Ok(ios));
     }

@@ -149,7 +149,7 @@ fn combined(test: &Test) {
         _ => &[Platform::Exact],
     };
     for platform in platforms {
-        let computed = combined_risk_score(&input, &parameters, *platform).unwrap().score();
+        let computed = combined_risk_score(&input, &parameters, *platform).unwrap().score().get();
         let tolerance = Exact::from_shortest_decimal(test.tolerance.unwrap_or(0.0)).unwrap();
         let off = computed.checked_sub(number(&test.expected).get()).unwrap();
         let distance = off.max(Exact::ZERO.checked_sub(off).unwrap());

@@ -59,6 +59,8 @@ pub fn combined_risk_score(
         None => exact,
     };
     steps.push(Step::Combined { exact, score });
+    // Of factors that are not negative, no product is.
+    let score = NonNegative::try_from(score).map_err(|_| ExactOverflow)?;
     Ok(CombinedRiskScore { score, steps })
 }
 
@@ -241,14 +243,14 @@ impl Platform {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct CombinedRiskScore {
-    score: Exact,
+    score: NonNegative,
     steps: Vec<Step>,
 }
 
 impl CombinedRiskScore {
-    /// The score, not negative.
+    /// The score, for [`RiskScoreClasses::classify`](super::RiskScoreClasses::classify).
     #[must_use]
-    pub const fn score(&self) -> Exact {
+    pub const fn score(&self) -> NonNegative {
         self.score
     }
 
@@ -281,7 +283,7 @@ mod tests {
     }
 
     fn score(input: &CombinedInput, parameters: &CombinedParameters, platform: Platform) -> Exact {
-        combined_risk_score(input, parameters, platform).unwrap().score()
+        combined_risk_score(input, parameters, platform).unwrap().score().get()
     }
 
     fn exact(text: &str) -> Exact {

@@ -18,6 +18,7 @@ pub use combined::{
 };
 
 use crate::exact::Rounding;
+use crate::v1::BelowMinimum;
 
 /// By whose rules a combined risk score is calculated and classified.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -50,6 +51,15 @@ impl Platform {
     #[must_use]
     pub const fn counts_whole_minutes(self) -> bool {
         matches!(self, Self::Android)
+    }
+
+    /// What becomes of exposures below the minimum risk score before the app sees their summary.
+    #[must_use]
+    pub const fn below_minimum(self) -> BelowMinimum {
+        match self {
+            Self::Exact | Self::Android => BelowMinimum::ScoreIsZero,
+            Self::Ios => BelowMinimum::Dropped,
+        }
     }
 
     /// To how many decimal places the score is rounded, and how; `None` where it is not.

@@ -190,20 +190,34 @@ impl ExposureSummary {
         let mut summary = Self::default();
         for key in keys {
             summary.matched_key_count += usize::from(!key.exposures.is_empty());
-            for scored in &key.exposures {
-                if scored.risk.is_below_minimum() && below_minimum == BelowMinimum::Dropped {
-                    continue;
-                }
-                let days = summary.days_since_last_exposure.get_or_insert(key.days_since_exposure);
-                *days = key.days_since_exposure.min(*days);
-                let score = scored.risk.score();
-                summary.maximum_risk_score = summary.maximum_risk_score.max(score);
-                summary.summation_risk_score = summary.summation_risk_score.saturating_add(score.into());
-                summary.attenuation_durations =
-                    summary.attenuation_durations.plus(scored.exposure.attenuation_durations());
+            for ScoredExposure { exposure, risk } in &key.exposures {
+                summary.include(
+                    risk,
+                    exposure.attenuation_durations(),
+                    key.days_since_exposure,
+                    below_minimum,
+                );
             }
         }
         summary
+    }
+
+    /// Adds one exposure, in any order; the count of keys stays as it is.
+    pub fn include(
+        &mut self,
+        risk: &TotalRiskScore,
+        attenuation_durations: AttenuationDurations,
+        days_since_exposure: u64,
+        below_minimum: BelowMinimum,
+    ) {
+        if risk.is_below_minimum() && below_minimum == BelowMinimum::Dropped {
+            return;
+        }
+        let days = self.days_since_last_exposure.get_or_insert(days_since_exposure);
+        *days = days_since_exposure.min(*days);
+        self.maximum_risk_score = self.maximum_risk_score.max(risk.score());
+        self.summation_risk_score = self.summation_risk_score.saturating_add(risk.score().into());
+        self.attenuation_durations = self.attenuation_durations.plus(attenuation_durations);
     }
 
     /// The attenuation durations as the frameworks document them for apps: at most 30 minutes each.
