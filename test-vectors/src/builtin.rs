@@ -15,7 +15,8 @@ pub fn builtin() -> impl Iterator<Item = (&'static str, &'static str)> {
     FILES.iter().copied()
 }
 
-/// The JSON schemas of this crate's files: name and content.
+/// The JSON schemas of this crate's files, and of the parameters and exposures of each risk engine (`risk-ENGINE.json`): name and
+/// content.
 pub fn schemas() -> impl Iterator<Item = (&'static str, &'static str)> {
     SCHEMAS.iter().copied()
 }
@@ -48,6 +49,8 @@ const SCHEMAS: &[(&str, &str)] = files!["schemas":
     "gateway_v1.json",
     "key_schedule_v1.json",
     "matching_v1.json",
+    "risk-cwa-v1.json",
+    "risk-gaen-v1.json",
     "risk_scores_v1.json",
     "risk_windows_v1.json",
     "submission_v1.json",

@@ -92,3 +92,51 @@ fn numbers_of_tests_are_unique_in_their_file() {
         assert_eq!(numbers.len(), count, "{name}");
     }
 }
+
+#[test]
+fn what_a_risk_engine_is_given_is_what_its_schema_says() {
+    let registry = registry();
+    let inputs = |family: &str| -> Vec<Value> {
+        let document = document("risk_scores.json");
+        let groups =
+            document["testGroups"].as_array().unwrap().iter().filter(|group| group["type"] == *family);
+        let tests = groups.flat_map(|group| group["tests"].as_array().unwrap());
+        tests.filter(|test| test["result"] == "valid").map(|test| test["input"].clone()).collect()
+    };
+    let part = |engine: &str, name: &str| validator(&registry, &format!("risk-{engine}.json#/$defs/{name}"));
+
+    let (parameters, exposures) = (part("gaen-v1", "parameters"), part("gaen-v1", "exposures"));
+    for mut input in [inputs("gaen_v1_score"), inputs("gaen_v1_exposures")].concat() {
+        let config = input.as_object_mut().unwrap().remove("config").unwrap();
+        assert!(parameters.is_valid(&config), "{config}");
+        assert!(exposures.is_valid(&input), "{input}");
+        assert!(exposures.is_valid(&json!([input])));
+        for (name, bad) in [
+            ("min", json!(0)),
+            ("days", json!([5])),
+            ("attenuation", json!([9, 1, 1, 1, 1, 1, 1, 1])),
+            ("minimum", json!(1)),
+        ] {
+            let mut changed = config.clone();
+            changed[name] = bad;
+            assert!(!parameters.is_valid(&changed), "{changed}");
+        }
+        input["duration"] = json!(1);
+        assert!(!exposures.is_valid(&input), "{input}");
+    }
+
+    let (parameters, exposures) = (part("cwa-v1", "parameters"), part("cwa-v1", "exposures"));
+    for mut input in inputs("cwa_v1_combined") {
+        let members = input.as_object_mut().unwrap();
+        let names = ["weights", "offset", "divisor", "cap_min"].map(str::to_owned);
+        let own: Value = names.into_iter().filter_map(|name| members.remove_entry(&name)).collect();
+        assert!(parameters.is_valid(&own), "{own}");
+        assert!(exposures.is_valid(&input), "{input}");
+        let mut negative = own;
+        negative["divisor"] = json!(-1);
+        assert!(!parameters.is_valid(&negative));
+        input["durations_s"] = json!([1, 1, 1]);
+        input["durations_min"] = json!([1, 1, 1]);
+        assert!(!exposures.is_valid(&input), "two units");
+    }
+}
