@@ -117,6 +117,9 @@ enum Command {
     /// Rolling proximity identifiers: derive them, and find out where one comes from.
     #[command(subcommand)]
     Rpi(commands::rpi::RpiCommand),
+    /// Risk scores, with their reasons.
+    #[command(subcommand)]
+    Risk(commands::risk::RiskCommand),
     /// Known answers: what there is, and whether this program gives them.
     #[command(subcommand)]
     Vectors(commands::vectors::VectorsCommand),
@@ -131,6 +134,7 @@ impl Command {
         match self {
             Self::Tek(command) => command.run(global, output),
             Self::Rpi(command) => command.run(output),
+            Self::Risk(command) => command.run(output),
             Self::Vectors(command) => command.run(output),
             Self::Completions(arguments) => commands::completions::completions(arguments, output),
             Self::Man(arguments) => commands::completions::man(arguments, output),

@@ -9,11 +9,15 @@ mod args;
 #[cfg(feature = "cli")]
 mod commands;
 #[cfg(feature = "cli")]
+mod configuration;
+#[cfg(feature = "cli")]
 mod failure;
 #[cfg(feature = "cli")]
 mod input;
 #[cfg(feature = "cli")]
 mod output;
+#[cfg(feature = "cli")]
+mod risk;
 #[cfg(feature = "cli")]
 pub mod vectors;
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod completions;
 pub(crate) mod match_;
+pub(crate) mod risk;
 pub(crate) mod rpi;
 pub(crate) mod tek;
 pub(crate) mod vectors;

@@ -9,10 +9,10 @@ use cwa_crypto::{
     BluetoothMetadata, DiagnosisKey, ENIntervalNumber, ReportType, RollingPeriod, RollingProximityIdentifier,
     RollingProximityIdentifierKey, TemporaryExposureKey, TransmitPower, UnixTime,
 };
-use cwa_test_vectors::{Group, Test, Verdict};
+use cwa_test_vectors::{Group, Test};
 use serde_json::{Map, Value};
 
-use super::{Outcome, bytes, member, optional, same};
+use super::{Outcome, Problem, bytes, judge, member, optional, refused, same};
 use crate::commands::match_::FoundMatch;
 
 pub(super) fn run(family: &str, group: &Group, test: &Test) -> Outcome {
@@ -32,53 +32,6 @@ pub(super) fn run(family: &str, group: &Group, test: &Test) -> Outcome {
         _ => return Outcome::NoRunner,
     };
     judge(result, test).into()
-}
-
-/// Why a check did not succeed.
-enum Problem {
-    /// The library refused the input.
-    Refused {
-        /// The layer that did, as `error` of a test names it.
-        layer: &'static str,
-        message: String,
-    },
-    /// Something else was computed, or the test cannot be read.
-    Wrong(String),
-}
-
-impl Problem {
-    fn into_message(self) -> String {
-        match self {
-            Self::Refused { layer, message } => format!("refused by {layer}: {message}"),
-            Self::Wrong(message) => message,
-        }
-    }
-}
-
-impl From<String> for Problem {
-    fn from(message: String) -> Self {
-        Self::Wrong(message)
-    }
-}
-
-/// The library's error, for use in `map_err`.
-fn refused<E: Display>(layer: &'static str) -> impl FnOnce(E) -> Problem {
-    move |error| Problem::Refused { layer, message: error.to_string() }
-}
-
-fn judge(result: Result<(), Problem>, test: &Test) -> Result<(), String> {
-    match (test.result, result) {
-        (Verdict::Valid | Verdict::Acceptable, Ok(()))
-        | (Verdict::Acceptable, Err(Problem::Refused { .. })) => Ok(()),
-        (Verdict::Invalid, Ok(())) => Err("accepted, but has to be refused".to_owned()),
-        (Verdict::Invalid, Err(Problem::Refused { layer, message })) => match &test.error {
-            Some(expected) if expected != layer => {
-                Err(format!("has to be refused by {expected}, but was by {layer}: {message}"))
-            }
-            _ => Ok(()),
-        },
-        (_, Err(problem)) => Err(problem.into_message()),
-    }
 }
 
 fn key_schedule(input: &Value, expected: &Value) -> Result<(), Problem> {

@@ -3,11 +3,14 @@
 //! A runner reads `input` by the members' names, computes, and compares with `expected`; it knows families, never single cases, so that
 //! new cases of a family need no new code. What a runner cannot compare it refuses as failed: a test that compared nothing has not passed.
 
-use cwa_test_vectors::{Group, Test};
+use core::fmt::Display;
+
+use cwa_test_vectors::{Group, Test, Verdict};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 mod crypto;
+mod risk;
 
 /// What became of one test.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -31,7 +34,7 @@ impl From<Result<(), String>> for Outcome {
 type Runner = fn(&str, &Group, &Test) -> Outcome;
 
 /// One runner a library; each answers [`Outcome::NoRunner`] for families that are not its own.
-const RUNNERS: &[Runner] = &[crypto::run];
+const RUNNERS: &[Runner] = &[crypto::run, risk::run];
 
 /// Runs one test of a group.
 #[must_use]
@@ -41,6 +44,54 @@ pub fn run(group: &Group, test: &Test) -> Outcome {
         .map(|runner| runner(&group.family, group, test))
         .find(|outcome| *outcome != Outcome::NoRunner)
         .unwrap_or(Outcome::NoRunner)
+}
+
+/// Why a check did not succeed.
+pub(crate) enum Problem {
+    /// The library refused the input.
+    Refused {
+        /// The layer that did, as `error` of a test names it.
+        layer: &'static str,
+        message: String,
+    },
+    /// Something else was computed, or the test cannot be read.
+    Wrong(String),
+}
+
+impl Problem {
+    pub(crate) fn into_message(self) -> String {
+        match self {
+            Self::Refused { layer, message } => format!("refused by {layer}: {message}"),
+            Self::Wrong(message) => message,
+        }
+    }
+}
+
+impl From<String> for Problem {
+    fn from(message: String) -> Self {
+        Self::Wrong(message)
+    }
+}
+
+/// The library's error, for use in `map_err`.
+pub(crate) fn refused<E: Display>(layer: &'static str) -> impl FnOnce(E) -> Problem {
+    move |error| Problem::Refused { layer, message: error.to_string() }
+}
+
+/// Holds the outcome of a check against what has to become of the input.
+pub(crate) fn judge(result: Result<(), Problem>, test: &Test) -> Result<(), String> {
+    match (test.result, result) {
+        (Verdict::Valid | Verdict::Acceptable, Ok(()))
+        | (Verdict::Acceptable, Err(Problem::Refused { .. })) => Ok(()),
+        (Verdict::Invalid, Ok(())) => Err("accepted, but has to be refused".to_owned()),
+        (Verdict::Invalid, Err(Problem::Refused { layer, message })) => match &test.error {
+            Some(expected) if expected != layer => {
+                Err(format!("has to be refused by {expected}, but was by {layer}: {message}"))
+            }
+            _ => Ok(()),
+        },
+        (_, Err(problem)) => Err(problem.into_message()),
+    }
 }
 
 /// A member of an input or of an expectation, as the type that is asked for.
