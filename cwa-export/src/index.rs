@@ -7,10 +7,13 @@ use std::collections::BTreeMap;
 use cwa_crypto::{Day, UnixTime};
 use serde::{Deserialize, Serialize};
 
+use crate::archive::{Archive, ArchiveError};
 use crate::batch::Hour;
 use crate::country::Country;
 use crate::export::{SignContentError, SignedFiles};
 use crate::signature::{self, Signer};
+use crate::trust::TrustStore;
+use crate::verify::{ParseSignedContentError, UnverifiedContent, VerifyError};
 
 /// A resource of the distribution, in the layout of the German server.
 ///
@@ -340,6 +343,20 @@ impl Manifest {
         serde_json::to_string(self).expect("a manifest is valid JSON")
     }
 
+    /// Reads a signed manifest as it is served, and verifies its signature.
+    ///
+    /// What comes next is [`check_not_older_than`](Self::check_not_older_than) with the newest one seen so far.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenManifestError`] if the archive cannot be read, is not signed by a trusted key, or holds something else.
+    pub fn open(archive: &[u8], trusted: &TrustStore) -> Result<Self, OpenManifestError> {
+        let archive = Archive::read(archive)?;
+        let content =
+            UnverifiedContent::parse(archive.export_bin(), archive.export_sig())?.verify(trusted)?;
+        Ok(Self::from_json(content.bytes())?)
+    }
+
     /// Reads the JSON of a manifest. To be called on content whose signature was verified.
     ///
     /// # Errors
@@ -390,6 +407,24 @@ pub enum ManifestError {
         /// Its path.
         path: String,
     },
+}
+
+/// Why a signed manifest is not believed.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenManifestError {
+    /// The archive.
+    #[error("the archive of the manifest is refused")]
+    Archive(#[from] ArchiveError),
+    /// What is in it.
+    #[error("the signed manifest cannot be read")]
+    Parse(#[from] ParseSignedContentError),
+    /// The signature.
+    #[error("the manifest is not believed")]
+    Verify(#[from] VerifyError),
+    /// The content.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
 }
 
 fn sorted<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
@@ -516,6 +551,28 @@ mod tests {
         assert_eq!(
             read.check_age(7200, at.plus(7201)),
             Err(ManifestError::Stale { seconds: 7201, max_seconds: 7200 })
+        );
+    }
+
+    #[test]
+    fn a_signed_manifest_is_opened_under_its_key_only() {
+        use crate::signature::{SignatureInfo, SoftwareSigner};
+        use crate::trust::TrustedKey;
+        let key = p256::ecdsa::SigningKey::from_slice(&[7; 32]).unwrap();
+        let signer = SoftwareSigner::new(key, SignatureInfo::new("262", "v9"));
+        let mut manifest = Manifest::new(UnixTime::from_secs(1));
+        manifest.insert(DistributionPath::Countries, b"[]", 0);
+        let archive = manifest.sign(&[&signer]).unwrap().to_archive().unwrap();
+        let trusted: TrustStore = [TrustedKey::given("mine", *signer.verifying_key())].into_iter().collect();
+        assert_eq!(Manifest::open(&archive, &trusted), Ok(manifest));
+        assert_eq!(
+            Manifest::open(&archive, &TrustStore::built_in()),
+            Err(OpenManifestError::Verify(VerifyError::NoTrustedKey))
+        );
+        let other = SignedFiles::sign_content(b"{}".to_vec(), &[&signer]).unwrap().to_archive().unwrap();
+        assert_eq!(
+            Manifest::open(&other, &trusted),
+            Err(OpenManifestError::Manifest(ManifestError::Malformed))
         );
     }
 

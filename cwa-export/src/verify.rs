@@ -222,6 +222,18 @@ impl<'a> UnverifiedContent<'a> {
         Ok(VerifiedContent { content: self.content, signed_by })
     }
 
+    /// The names beside the signatures, which anybody may have written there.
+    pub fn claimed_signature_infos(&self) -> impl Iterator<Item = &SignatureInfo> {
+        self.signatures.signatures.iter().filter_map(|signature| signature.signature_info.as_ref())
+    }
+
+    /// The content without a look at any signature: it can be anybody's.
+    #[cfg(feature = "danger-unverified")]
+    #[must_use]
+    pub fn danger_accept_unverified(self) -> &'a [u8] {
+        self.content
+    }
+
     pub(crate) fn judge(&self, trusted: &TrustStore, profile: Profile) -> Judgement {
         let mut judgement = Judgement::new(profile);
         judgement.of_signatures(self.content, &self.signatures, None, trusted);

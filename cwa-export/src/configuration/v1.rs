@@ -73,9 +73,10 @@ impl ConfigurationV1 {
     #[must_use]
     pub fn lint(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
-        self.lint_scores(&mut findings);
-        self.lint_classes(&mut findings);
-        self.lint_attenuation_duration(&mut findings);
+        in_range(&mut findings, "min-risk-score", self.min_risk_score, 0, MAX_RISK_SCORE);
+        findings.extend(self.exposure_config.lint());
+        findings.extend(self.risk_score_classes.lint());
+        findings.extend(self.attenuation_duration.lint());
         findings
     }
 
@@ -92,91 +93,6 @@ impl ConfigurationV1 {
             return Err(PublishError::NotPublishable { findings });
         }
         Ok(SignedFiles::sign_content(self.encode(), signers)?)
-    }
-
-    fn lint_scores(&self, findings: &mut Vec<Finding>) {
-        in_range(findings, "min-risk-score", self.min_risk_score, 0, MAX_RISK_SCORE);
-        let parameters = &self.exposure_config;
-        for (name, weight) in parameters.weights() {
-            weight_in_range(findings, name, weight, 0.001, 100.0);
-        }
-        for (category, scores) in parameters.scores() {
-            for (name, score) in scores {
-                in_range(findings, &format!("{category}.{name}"), score, 0, 8);
-            }
-        }
-    }
-
-    fn lint_classes(&self, findings: &mut Vec<Finding>) {
-        let mut classes: Vec<&RiskScoreClass> = self.risk_score_classes.risk_classes.iter().collect();
-        if classes.is_empty() {
-            findings.push(Finding::new(Code::NoClasses, "there are no risk classes"));
-            return;
-        }
-        for class in &classes {
-            let name = &class.label;
-            if name.trim().is_empty() {
-                findings.push(Finding::new(Code::ClassInvalid, "a risk class has no label"));
-            }
-            if class.min > class.max {
-                findings.push(Finding::new(
-                    Code::ClassInvalid,
-                    format!("class {name} reaches from {} to {}, which is backwards", class.min, class.max),
-                ));
-            }
-            in_range(findings, &format!("class {name}: min"), class.min, 0, MAX_RISK_SCORE);
-            in_range(findings, &format!("class {name}: max"), class.max, 0, MAX_RISK_SCORE);
-        }
-        classes.sort_by_key(|class| (class.min, class.max));
-        let mut covered = 0;
-        for class in classes {
-            let gap = class.min > covered;
-            if gap {
-                findings.push(gap_finding(covered, class.min));
-            } else if class.min < covered {
-                findings.push(Finding::new(
-                    Code::ClassesOverlap,
-                    format!(
-                        "class {} begins at {}, but the one before it ends at {covered}",
-                        class.label, class.min
-                    ),
-                ));
-            }
-            covered = covered.max(class.max);
-        }
-        if covered < MAX_RISK_SCORE {
-            findings.push(gap_finding(covered, MAX_RISK_SCORE));
-        }
-    }
-
-    fn lint_attenuation_duration(&self, findings: &mut Vec<Finding>) {
-        let AttenuationDuration {
-            thresholds,
-            weights,
-            default_bucket_offset,
-            risk_score_normalization_divisor,
-        } = &self.attenuation_duration;
-        in_range(findings, "thresholds.lower", thresholds.lower, 0, 100);
-        in_range(findings, "thresholds.upper", thresholds.upper, 0, 100);
-        if thresholds.lower > thresholds.upper {
-            findings.push(Finding::new(
-                Code::ThresholdsInvalid,
-                format!(
-                    "the lower threshold {} is above the upper one {}",
-                    thresholds.lower, thresholds.upper
-                ),
-            ));
-        }
-        for (name, weight) in
-            [("weights.low", weights.low), ("weights.mid", weights.mid), ("weights.high", weights.high)]
-        {
-            weight_in_range(findings, name, weight, 0.0, 1.0);
-        }
-        in_range(findings, "default-bucket-offset", *default_bucket_offset, 0, 1);
-        in_range(findings, "risk-score-normalization-divisor", *risk_score_normalization_divisor, 0, 1000);
-        if *risk_score_normalization_divisor == 0 {
-            findings.push(Finding::new(Code::DivisorZero, "risk-score-normalization-divisor is 0"));
-        }
     }
 
     pub(super) fn from_wire(wire: wire::ApplicationConfiguration) -> Self {
@@ -304,6 +220,54 @@ pub const MAX_RISK_SCORE: i32 = 9999;
 pub struct RiskScoreClassification {
     /// The classes, which should touch each other and cover 0 to 9999.
     pub risk_classes: Vec<RiskScoreClass>,
+}
+
+impl RiskScoreClassification {
+    /// What is wrong with the classes.
+    #[must_use]
+    pub fn lint(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let mut classes: Vec<&RiskScoreClass> = self.risk_classes.iter().collect();
+        if classes.is_empty() {
+            findings.push(Finding::new(Code::NoClasses, "there are no risk classes"));
+            return findings;
+        }
+        for class in &classes {
+            let name = &class.label;
+            if name.trim().is_empty() {
+                findings.push(Finding::new(Code::ClassInvalid, "a risk class has no label"));
+            }
+            if class.min > class.max {
+                findings.push(Finding::new(
+                    Code::ClassInvalid,
+                    format!("class {name} reaches from {} to {}, which is backwards", class.min, class.max),
+                ));
+            }
+            in_range(&mut findings, &format!("class {name}: min"), class.min, 0, MAX_RISK_SCORE);
+            in_range(&mut findings, &format!("class {name}: max"), class.max, 0, MAX_RISK_SCORE);
+        }
+        classes.sort_by_key(|class| (class.min, class.max));
+        let mut covered = 0;
+        for class in classes {
+            let gap = class.min > covered;
+            if gap {
+                findings.push(gap_finding(covered, class.min));
+            } else if class.min < covered {
+                findings.push(Finding::new(
+                    Code::ClassesOverlap,
+                    format!(
+                        "class {} begins at {}, but the one before it ends at {covered}",
+                        class.label, class.min
+                    ),
+                ));
+            }
+            covered = covered.max(class.max);
+        }
+        if covered < MAX_RISK_SCORE {
+            findings.push(gap_finding(covered, MAX_RISK_SCORE));
+        }
+        findings
+    }
 }
 
 /// One range and its name; the greatest score belongs to the next class, except for the last.
@@ -467,6 +431,21 @@ pub struct RiskScoreParameters {
 }
 
 impl RiskScoreParameters {
+    /// What is wrong with weights and scores.
+    #[must_use]
+    pub fn lint(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for (name, weight) in self.weights() {
+            weight_in_range(&mut findings, name, weight, 0.001, 100.0);
+        }
+        for (category, scores) in self.scores() {
+            for (name, score) in scores {
+                in_range(&mut findings, &format!("{category}.{name}"), score, 0, 8);
+            }
+        }
+        findings
+    }
+
     /// The four weights with their names.
     #[must_use]
     pub const fn weights(&self) -> [(&'static str, f64); 4] {
@@ -534,6 +513,46 @@ pub struct AttenuationDuration {
 }
 
 impl AttenuationDuration {
+    /// What is wrong with thresholds, weights and divisor.
+    #[must_use]
+    pub fn lint(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let AttenuationDuration {
+            thresholds,
+            weights,
+            default_bucket_offset,
+            risk_score_normalization_divisor,
+        } = self;
+        in_range(&mut findings, "thresholds.lower", thresholds.lower, 0, 100);
+        in_range(&mut findings, "thresholds.upper", thresholds.upper, 0, 100);
+        if thresholds.lower > thresholds.upper {
+            findings.push(Finding::new(
+                Code::ThresholdsInvalid,
+                format!(
+                    "the lower threshold {} is above the upper one {}",
+                    thresholds.lower, thresholds.upper
+                ),
+            ));
+        }
+        for (name, weight) in
+            [("weights.low", weights.low), ("weights.mid", weights.mid), ("weights.high", weights.high)]
+        {
+            weight_in_range(&mut findings, name, weight, 0.0, 1.0);
+        }
+        in_range(&mut findings, "default-bucket-offset", *default_bucket_offset, 0, 1);
+        in_range(
+            &mut findings,
+            "risk-score-normalization-divisor",
+            *risk_score_normalization_divisor,
+            0,
+            1000,
+        );
+        if *risk_score_normalization_divisor == 0 {
+            findings.push(Finding::new(Code::DivisorZero, "risk-score-normalization-divisor is 0"));
+        }
+        findings
+    }
+
     fn from_wire(wire: &wire::AttenuationDuration) -> Self {
         let (thresholds, weights) = (wire.thresholds.unwrap_or_default(), wire.weights.unwrap_or_default());
         Self {
