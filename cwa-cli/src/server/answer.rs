@@ -123,44 +123,52 @@ impl AnswerClass {
             Ok(answer) => {
                 let mut response = Response::new(Body::from(answer.body));
                 *response.status_mut() = answer.status;
-                if let Some((name, value)) = answer.header {
-                    response.headers_mut().insert(name, value);
-                }
+                response.headers_mut().extend(answer.header);
                 response
             }
             Err(error) => error.into_response(),
         };
-        if response.status() == StatusCode::METHOD_NOT_ALLOWED || self.uniform.is_some() {
-            // Where all answers look alike, all carry what one status must carry (RFC 9110 §15.5.6).
-            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+        match self.uniform {
+            Some(uniform) => uniform.apply(&mut response, self.media_type),
+            None => self.complete(&mut response),
         }
-        if let Some(uniform) = self.uniform {
-            uniform.apply(&mut response);
+        app.metrics.answered(name, response.status().as_u16());
+        response
+    }
+
+    fn complete(&self, response: &mut Response) {
+        if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+            response.headers_mut().insert(header::ALLOW, ALLOWED);
         }
-        if self.uniform.is_some() || !is_empty(&response) {
+        if !is_empty(response) {
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(self.media_type));
         }
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        app.metrics.answered(name, response.status().as_u16());
-        response
     }
 }
 
 impl Uniform {
-    fn apply(self, response: &mut Response) {
+    /// Makes the answer look like every other of its class: status and body apart, nothing of what it was remains.
+    fn apply(self, response: &mut Response, media_type: &'static str) {
         if is_empty(response) {
             *response.body_mut() = Body::from((self.filler)());
         }
+        let own = core::mem::take(response.headers_mut());
+        let headers = response.headers_mut();
         if let Some((name, default)) = self.header {
-            response
-                .headers_mut()
-                .entry(HeaderName::from_static(name))
-                .or_insert(HeaderValue::from_static(default));
+            let value = own.get(name).cloned().unwrap_or(HeaderValue::from_static(default));
+            headers.insert(HeaderName::from_static(name), value);
         }
+        // What one status must carry (RFC 9110 §15.5.6), all carry.
+        headers.insert(header::ALLOW, ALLOWED);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         let phrase = reason_phrase(response.status());
         response.extensions_mut().insert(phrase);
     }
 }
+
+const ALLOWED: HeaderValue = HeaderValue::from_static("POST");
 
 fn is_empty(response: &Response) -> bool {
     hyper::body::Body::size_hint(response.body()).exact() == Some(0)

@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use zeroize::Zeroizing;
 
+use super::configuration::{self, ConfigurationFileError, ConfigurationProblem};
 use super::credentials::{Credential, Credentials};
 use super::distribution::Distribution;
 use super::metrics::Metrics;
@@ -60,6 +61,7 @@ impl Server {
             credentials: Vec::new(),
             portal_accounts: Vec::new(),
             configurations: BTreeMap::new(),
+            configuration_files: Vec::new(),
             external: Listen::loopback(8000),
             internal: Listen::loopback(8001),
             admin: Listen::loopback(8002),
@@ -84,6 +86,7 @@ pub struct ServerBuilder {
     credentials: Vec<Credential>,
     portal_accounts: Vec<PortalAccount>,
     configurations: BTreeMap<DistributionPath, Vec<u8>>,
+    configuration_files: Vec<PathBuf>,
     external: Listen,
     internal: Listen,
     admin: Listen,
@@ -213,6 +216,21 @@ impl ServerBuilder {
         self
     }
 
+    /// An application configuration that was signed elsewhere: where it is published, and its archive.
+    ///
+    /// [`start`](Self::start) refuses one that is not fit to be published.
+    pub fn configuration(mut self, path: DistributionPath, archive: impl Into<Vec<u8>>) -> Self {
+        self.configurations.insert(path, archive.into());
+        self
+    }
+
+    /// The file of an application configuration that this server checks, signs and publishes: YAML of the German
+    /// server (v1), or content of either version, bare or signed.
+    pub fn configuration_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.configuration_files.push(path.into());
+        self
+    }
+
     /// Where phones talk to; `127.0.0.1:8000` unless said otherwise.
     pub fn external(mut self, listen: impl Into<Listen>) -> Self {
         self.external = listen.into();
@@ -264,6 +282,16 @@ impl ServerBuilder {
             .map_err(|error| StartError::Listener(io::Error::other(error)))??;
         let metrics = Arc::new(Metrics::default());
         let tree = Tree::new(self.www);
+        let mut configurations = self.configurations;
+        for (path, archive) in &configurations {
+            configuration::check_archive(*path, archive)?;
+        }
+        if let Some(signer) = &self.signer {
+            for file in &self.configuration_files {
+                let (path, archive) = configuration::sign_file(file, self.country, &**signer)?;
+                configurations.insert(path, archive);
+            }
+        }
         let publisher = match self.signer {
             Some(signer) => Some(Publisher::new(PublisherParts {
                 store: store.clone(),
@@ -272,7 +300,7 @@ impl ServerBuilder {
                 signer,
                 policy: self.policy.publication,
                 country: self.country,
-                configurations: self.configurations,
+                configurations,
                 lock_file: self.data_dir.join("publish.lock"),
             })),
             None if self.roles.contains(&Role::Publisher) => return Err(StartError::NoSigner),
@@ -389,6 +417,12 @@ pub enum StartError {
     /// A publisher needs a signing key.
     #[error("there is no signing key, and the publisher cannot do without")]
     NoSigner,
+    /// A configuration that was signed elsewhere cannot be published.
+    #[error("an application configuration cannot be published")]
+    Configuration(#[from] ConfigurationProblem),
+    /// A configuration's file cannot be published.
+    #[error(transparent)]
+    ConfigurationFile(#[from] ConfigurationFileError),
     /// The database could not be opened.
     #[error(transparent)]
     Open(#[from] OpenError),

@@ -54,6 +54,8 @@ pub(super) async fn serve(
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
+            // A client that has sent its request and hung up is still served: an upload counts once it has arrived.
+            .half_close(true)
             .max_buf_size(HEAD_LIMIT)
             .serve_connection(
                 TokioIo::new(stream),

@@ -16,6 +16,7 @@
 
 mod answer;
 mod builder;
+mod configuration;
 mod credentials;
 mod distribution;
 mod error;
@@ -43,6 +44,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub use builder::{Listen, Server, ServerBuilder, StartError};
+pub use configuration::{ConfigurationFileError, ConfigurationProblem};
 pub use credentials::{BearerToken, Credential, Permission};
 pub use policy::{Policy, Role, RoleError};
 pub use portal::{Password, PasswordHashError, PortalAccount, PortalPolicy};
