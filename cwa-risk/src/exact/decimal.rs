@@ -7,7 +7,7 @@ use super::{Exact, ExactOverflow, mul};
 impl FromStr for Exact {
     type Err = ParseExactError;
 
-    /// Reads `12`, `-0.25`, `1e-9` and what [`Display`](fmt::Display) writes, `36/7`.
+    /// Reads `12`, `-0.25`, `1e-9` and what [`Display`](core::fmt::Display) writes, `36/7`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once('/') {
             Some((numerator, denominator)) => {
