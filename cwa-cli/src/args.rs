@@ -123,6 +123,8 @@ enum Command {
     /// Known answers: what there is, and whether this program gives them.
     #[command(subcommand)]
     Vectors(commands::vectors::VectorsCommand),
+    /// The whole way, once, on a real server: from two phones that meet to a warning.
+    Tour(commands::tour::TourArguments),
     /// Completion script for a shell, on standard output.
     Completions(commands::completions::CompletionsArguments),
     /// Man pages, one file a command, into a directory.
@@ -136,6 +138,7 @@ impl Command {
             Self::Rpi(command) => command.run(output),
             Self::Risk(command) => command.run(output),
             Self::Vectors(command) => command.run(output),
+            Self::Tour(arguments) => commands::tour::tour(arguments, global, output),
             Self::Completions(arguments) => commands::completions::completions(arguments, output),
             Self::Man(arguments) => commands::completions::man(arguments, output),
         }

@@ -7,6 +7,8 @@ pub mod server;
 #[cfg(feature = "cli")]
 mod args;
 #[cfg(feature = "cli")]
+mod client;
+#[cfg(feature = "cli")]
 mod commands;
 #[cfg(feature = "cli")]
 mod configuration;
@@ -17,7 +19,11 @@ mod input;
 #[cfg(feature = "cli")]
 mod output;
 #[cfg(feature = "cli")]
+mod pipeline;
+#[cfg(feature = "cli")]
 mod risk;
+#[cfg(feature = "cli")]
+mod tour;
 #[cfg(feature = "cli")]
 pub mod vectors;
 

@@ -5,4 +5,5 @@ pub(crate) mod match_;
 pub(crate) mod risk;
 pub(crate) mod rpi;
 pub(crate) mod tek;
+pub(crate) mod tour;
 pub(crate) mod vectors;
