@@ -84,8 +84,9 @@ def main():
     figures.add(collection, arguments.figures)
     functions = crypto.RECOMPUTE | risk.recompute(arguments.figures) | verification.RECOMPUTE | export.RECOMPUTE
     carried = recompute.check(collection, functions)
-    for module in [crypto, export, risk, verification]:
+    for module in [crypto, export, verification]:
         module.add(collection)
+    risk.add(collection, arguments.figures)
 
     different = []
     for name, document in collection.documents():

@@ -350,12 +350,13 @@ def mapped(mapping, time):
 # -- the figures, computed again ---------------------------------------------------------------------------------------------------
 
 
-def recompute(directory):
-    def load(name):
-        return json.loads((directory / f"{name}.json").read_text(encoding="utf-8"))
+def load(directory, name):
+    return json.loads((directory / f"{name}.json").read_text(encoding="utf-8"))
 
-    transmission = Transmission(load("transmission_risk_parameters"))
-    configs = load("risk_vectors")["cwa_v2_configs"]
+
+def recompute(directory):
+    transmission = Transmission(load(directory, "transmission_risk_parameters"))
+    configs = load(directory, "risk_vectors")["cwa_v2_configs"]
 
     def cwa_v2(input, expected):
         return Windows(configs[input["config"].rsplit("/", 1)[1]], input["profile"]).outcome(input["exposureWindows"])
@@ -394,11 +395,17 @@ def recompute(directory):
 # -- cases of our own --------------------------------------------------------------------------------------------------------------
 
 
-def add(collection):
+def add(collection, directory):
     add_buckets(collection)
     add_scores(collection)
     add_exposures(collection)
     add_combined(collection)
+    transmission = Transmission(load(directory, "transmission_risk_parameters"))
+    group = collection.group("cwa_trl_vector")
+    for days in range(22):
+        group.test(f"onset {days} days ago", {"symptoms": "positive", "onset_days_ago": days}, transmission.levels("positive", days))
+    for symptoms in ["positive_one_to_two_weeks", "positive_more_than_two_weeks", "no_information"]:
+        group.test(symptoms, {"symptoms": symptoms}, transmission.levels(symptoms))
     group = collection.group("cwa_trl_codec")
     for published_dsos in (1, 2):
         for report_type in (1, 2, 3, 4):

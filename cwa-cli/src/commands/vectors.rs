@@ -262,8 +262,14 @@ fn write_report(text: &mut dyn Write, report: &Report) -> io::Result<()> {
             Count { passed: 0, failed: 0, skipped } => {
                 writeln!(text, "{faint}skipped {family:width$} {skipped:5}{faint:#}")?;
             }
-            Count { passed, failed: 0, .. } => {
-                writeln!(text, "{good}ok{good:#}      {family:width$} {passed:5}")?
+            Count { passed, failed: 0, skipped: 0 } => {
+                writeln!(text, "{good}ok{good:#}      {family:width$} {passed:5}")?;
+            }
+            Count { passed, failed: 0, skipped } => {
+                writeln!(
+                    text,
+                    "{good}ok{good:#}      {family:width$} {passed:5}, {faint}{skipped} skipped{faint:#}"
+                )?;
             }
             Count { passed, failed, .. } => {
                 writeln!(text, "{bad}FAILED{bad:#}  {family:width$} {passed:5} passed, {failed} failed")?;

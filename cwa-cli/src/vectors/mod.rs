@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 mod crypto;
+mod export;
 mod risk;
 
 /// What became of one test.
@@ -34,7 +35,7 @@ impl From<Result<(), String>> for Outcome {
 type Runner = fn(&str, &Group, &Test) -> Outcome;
 
 /// One runner a library; each answers [`Outcome::NoRunner`] for families that are not its own.
-const RUNNERS: &[Runner] = &[crypto::run, risk::run];
+const RUNNERS: &[Runner] = &[crypto::run, export::run, risk::run];
 
 /// Runs one test of a group.
 #[must_use]
