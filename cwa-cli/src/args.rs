@@ -117,6 +117,8 @@ enum Command {
     /// Rolling proximity identifiers: derive them, and find out where one comes from.
     #[command(subcommand)]
     Rpi(commands::rpi::RpiCommand),
+    /// Find out which received identifiers belong to published keys.
+    Match(commands::match_::MatchArguments),
     /// Risk scores, with their reasons.
     #[command(subcommand)]
     Risk(commands::risk::RiskCommand),
@@ -136,6 +138,7 @@ impl Command {
         match self {
             Self::Tek(command) => command.run(global, output),
             Self::Rpi(command) => command.run(output),
+            Self::Match(arguments) => arguments.run(output),
             Self::Risk(command) => command.run(output),
             Self::Vectors(command) => command.run(output),
             Self::Tour(arguments) => commands::tour::tour(arguments, global, output),

@@ -22,10 +22,14 @@ pub(crate) struct Failure {
 /// Whose fault it is, as exit codes tell it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Kind {
+    /// 1: the input can be read, and must not be believed or used.
+    Refused,
     /// 2: the command line.
     Usage,
     /// 3: the input is unreadable or not parseable.
     Input,
+    /// 4: there is no trusted key for the input.
+    Untrusted,
     /// 5: the network or a remote.
     Remote,
     /// 74: this machine's files; nothing about the input's worth was learnt.
@@ -63,8 +67,10 @@ impl Failure {
     /// The exit code of the process.
     pub(crate) const fn exit_code(&self) -> u8 {
         match self.kind {
+            Kind::Refused => 1,
             Kind::Usage => 2,
             Kind::Input => 3,
+            Kind::Untrusted => 4,
             Kind::Remote => 5,
             Kind::System => 74,
         }

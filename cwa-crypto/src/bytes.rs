@@ -97,7 +97,10 @@ macro_rules! public_bytes {
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = alloc::string::String::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+                // The name of the type: serde's errors do not say which member they are about.
+                text.parse().map_err(|error: $crate::bytes::ByteStringError| {
+                    serde::de::Error::custom(format_args!("{}: {error}", stringify!($name)))
+                })
             }
         }
     };

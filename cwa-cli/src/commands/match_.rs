@@ -1,9 +1,89 @@
 //! `cwa match`: diagnosis keys against received identifiers.
 
-use cwa_crypto::Attenuation;
-use cwa_crypto::matching::Match;
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use cwa_crypto::matching::{DropReason, Dropped, Match, ReceivedIdentifiers, Rules};
 use cwa_crypto::metadata::CalibrationConfidence;
+use cwa_crypto::{Attenuation, DiagnosisKey, ENIntervalNumber, UnixTime};
 use serde::Serialize;
+
+use crate::args::Answer;
+use crate::commands::trust::TrustArguments;
+use crate::failure::Failure;
+use crate::output::{Output, style};
+
+mod keys;
+mod sightings;
+
+use keys::KeySource;
+
+/// Arguments of `cwa match`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct MatchArguments {
+    /// What was received: JSON lines or CSV with rpi, aem, rssi_dbm, seen_at; - for standard input.
+    #[arg(long, value_name = "FILE")]
+    sightings: PathBuf,
+    /// The export to match against; several are taken together, and what a later one says of a key holds.
+    #[arg(long = "export", value_name = "FILE", required = true)]
+    exports: Vec<PathBuf>,
+    #[command(flatten)]
+    trust: TrustArguments,
+    /// Take exports that nobody has signed, or nobody who is trusted.
+    #[arg(long)]
+    danger_accept_unverified: bool,
+    /// The rules by which a sighting counts: spec.
+    #[arg(long, value_name = "NAME", default_value = "spec")]
+    rules: Rules,
+    /// Say for each sighting why it counts or does not.
+    #[arg(long)]
+    explain: bool,
+    /// Exit 1 if nothing matched.
+    #[arg(long)]
+    exit_status: bool,
+}
+
+/// The answer of `cwa match`.
+#[derive(Serialize)]
+struct Found {
+    rules: &'static str,
+    /// Different keys in all exports.
+    keys: usize,
+    sightings: usize,
+    matches: Vec<FoundMatch>,
+    dropped: Vec<FoundDrop>,
+}
+
+impl MatchArguments {
+    pub(crate) fn run(&self, output: &mut Output) -> Result<Answer, Failure> {
+        let received = ReceivedIdentifiers::new(sightings::read(&self.sightings)?);
+        let source =
+            KeySource { trusted: self.trust.store()?, accept_unverified: self.danger_accept_unverified };
+        let keys = source.read(&self.exports)?;
+        let matching = received.find(keys.iter().copied(), self.rules);
+        let is_match = !matching.matches.is_empty();
+        let document = Found {
+            rules: self.rules.name(),
+            keys: keys.iter().map(|key| key.key_data).collect::<BTreeSet<_>>().len(),
+            sightings: received.sighting_count(),
+            matches: matching.matches.iter().map(|found| self.found(found)).collect(),
+            dropped: matching.dropped.iter().map(|dropped| self.dropped(dropped)).collect(),
+        };
+        output.answer("cwa.match/1", &document, |text| write_found(text, &document))?;
+        Ok(if self.exit_status && !is_match { Answer::No } else { Answer::Yes })
+    }
+
+    fn found(&self, found: &Match) -> FoundMatch {
+        let explanation = self.explain.then(|| explain(found, self.rules));
+        FoundMatch { explanation, ..FoundMatch::from(found) }
+    }
+
+    fn dropped(&self, dropped: &Dropped) -> FoundDrop {
+        let explanation = self.explain.then(|| explain_drop(dropped, self.rules));
+        FoundDrop { explanation, ..FoundDrop::from(dropped) }
+    }
+}
 
 /// A match as it is printed, and as vectors tell it.
 #[derive(Serialize)]
@@ -26,6 +106,9 @@ pub(crate) struct FoundMatch {
     report_type: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     days_since_onset_of_symptoms: Option<i16>,
+    /// With `--explain`: every step of the decision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<Vec<String>>,
 }
 
 impl From<&Match> for FoundMatch {
@@ -44,6 +127,143 @@ impl From<&Match> for FoundMatch {
             transmission_risk_level: found.key.transmission_risk_level.map(|level| level.get()),
             report_type: found.key.report_type.map(|report_type| report_type.number()),
             days_since_onset_of_symptoms: found.key.days_since_onset_of_symptoms.map(|days| days.get()),
+            explanation: None,
         }
     }
+}
+
+/// A sighting of a key's identifier that does not count, as it is printed.
+#[derive(Serialize)]
+struct FoundDrop {
+    key_data: String,
+    interval: u32,
+    rpi: String,
+    seen_at: u64,
+    /// The rule, by its stable name.
+    reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<Vec<String>>,
+}
+
+impl From<&Dropped> for FoundDrop {
+    fn from(dropped: &Dropped) -> Self {
+        Self {
+            key_data: hex::encode(dropped.key.key_data),
+            interval: dropped.interval.get(),
+            rpi: dropped.sighting.rpi.to_string(),
+            seen_at: dropped.sighting.seen_at.as_secs(),
+            reason: dropped.reason.name(),
+            explanation: None,
+        }
+    }
+}
+
+/// Why a sighting counts, step by step.
+fn explain(found: &Match, rules: Rules) -> Vec<String> {
+    let mut steps = vec![of_key(&found.key), derived(found.interval)];
+    let apart = found.interval.abs_diff(ENIntervalNumber::at(found.sighting.seen_at));
+    steps.push(format!("seen {apart} intervals from it; {} are tolerated", rules.tolerance_intervals()));
+    match found.metadata {
+        Err(error) => steps.push(format!("no attenuation: {error}")),
+        Ok(metadata) if !metadata.is_supported() => {
+            steps.push(format!(
+                "no attenuation: metadata of version {} are not supported",
+                metadata.version()
+            ));
+        }
+        Ok(metadata) => {
+            let (sent, received) = (metadata.transmit_power(), found.sighting.rssi_dbm);
+            let attenuation = Attenuation::between(sent, received);
+            steps.push(format!(
+                "sent with {sent} dBm, received with {received} dBm: attenuation {attenuation} dB"
+            ));
+        }
+    }
+    steps
+}
+
+/// Why a sighting does not count, step by step.
+fn explain_drop(dropped: &Dropped, rules: Rules) -> Vec<String> {
+    let rule = match dropped.reason {
+        DropReason::OutsideTimeWindow { intervals_apart } => format!(
+            "seen {intervals_apart} intervals from it, and {} are tolerated: a clock was wrong, or the frame was replayed",
+            rules.tolerance_intervals()
+        ),
+        DropReason::Replayed { first_seen_at } => format!(
+            "seen {} s after its first sighting at {}, and {} s are tolerated: the frame was replayed",
+            dropped.sighting.seen_at.seconds_since(first_seen_at),
+            first_seen_at.as_secs(),
+            rules.replay_seconds()
+        ),
+        DropReason::Revoked => "the key was revoked".to_owned(),
+        other => other.to_string(),
+    };
+    vec![of_key(&dropped.key), derived(dropped.interval), rule]
+}
+
+fn of_key(key: &DiagnosisKey) -> String {
+    let (start, period) = (key.rolling_start_interval_number, key.rolling_period.get());
+    format!(
+        "the key is valid for {period} intervals from {start} on, {} to {}",
+        when(start.start()),
+        when(key.end())
+    )
+}
+
+fn derived(interval: ENIntervalNumber) -> String {
+    format!("the identifier is that of interval {interval}, which begins at {}", when(interval.start()))
+}
+
+fn write_found(text: &mut dyn Write, found: &Found) -> io::Result<()> {
+    let (strong, good, warning, faint) = (style::STRONG, style::GOOD, style::WARNING, style::FAINT);
+    writeln!(text, "{} keys, {} sightings, rules {}", found.keys, found.sightings, found.rules)?;
+    let sightings = found.matches.len();
+    if sightings == 0 {
+        writeln!(text, "{strong}nothing matched{strong:#}")?;
+    } else {
+        let mut keys: Vec<_> = found.matches.iter().map(|found| &found.key_data).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        writeln!(text, "{good}{sightings} sightings match{good:#}, of {} keys", keys.len())?;
+    }
+    for found in &found.matches {
+        separate(text, found.explanation.as_deref())?;
+        let seen_at = when(UnixTime::from_secs(found.seen_at));
+        match found.attenuation_db {
+            Some(attenuation) => write!(text, "{strong}{seen_at}  {attenuation:3} dB{strong:#}")?,
+            None => write!(text, "{strong}{seen_at}    ? dB{strong:#}")?,
+        }
+        writeln!(text, "  key {}  interval {}  identifier {}", found.key_data, found.interval, found.rpi)?;
+        write_steps(text, found.explanation.as_deref())?;
+    }
+    for dropped in &found.dropped {
+        separate(text, dropped.explanation.as_deref())?;
+        let seen_at = when(UnixTime::from_secs(dropped.seen_at));
+        writeln!(
+            text,
+            "{warning}{seen_at}  dropped: {}{warning:#}  key {}  interval {}  identifier {}",
+            dropped.reason, dropped.key_data, dropped.interval, dropped.rpi
+        )?;
+        write_steps(text, dropped.explanation.as_deref())?;
+    }
+    if !found.dropped.is_empty() && found.dropped.iter().all(|dropped| dropped.explanation.is_none()) {
+        writeln!(text, "{faint}--explain says why sightings were dropped{faint:#}")?;
+    }
+    Ok(())
+}
+
+/// A blank line where what follows takes several.
+fn separate(text: &mut dyn Write, steps: Option<&[String]>) -> io::Result<()> {
+    if steps.is_some() { writeln!(text) } else { Ok(()) }
+}
+
+fn write_steps(text: &mut dyn Write, steps: Option<&[String]>) -> io::Result<()> {
+    steps.unwrap_or_default().iter().try_for_each(|step| writeln!(text, "  {step}"))
+}
+
+/// A moment for people.
+fn when(time: UnixTime) -> String {
+    let timestamp =
+        i64::try_from(time.as_secs()).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    timestamp.map_or_else(|| format!("second {}", time.as_secs()), |timestamp| timestamp.to_string())
 }

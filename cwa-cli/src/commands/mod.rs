@@ -6,4 +6,5 @@ pub(crate) mod risk;
 pub(crate) mod rpi;
 pub(crate) mod tek;
 pub(crate) mod tour;
+pub(crate) mod trust;
 pub(crate) mod vectors;

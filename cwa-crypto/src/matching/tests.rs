@@ -199,5 +199,8 @@ fn a_sighting_is_one_line_of_json() {
     assert_eq!(serde_json::from_str::<Sighting>(line).unwrap(), sighting);
     let short = line.replace("\"aem\":\"", "\"aem\":\"0");
     let error = serde_json::from_str::<Sighting>(&short).unwrap_err();
-    assert!(error.to_string().starts_with("must be 8 hex digits, not 9"), "{error}");
+    assert!(
+        error.to_string().starts_with("AssociatedEncryptedMetadata: must be 8 hex digits, not 9"),
+        "{error}"
+    );
 }

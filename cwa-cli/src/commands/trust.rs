@@ -1,0 +1,57 @@
+//! Whose signatures a command believes: arguments that every command has that reads exports.
+
+use std::path::{Path, PathBuf};
+
+use cwa_export::trust::{TrustStore, TrustedKey};
+
+use crate::failure::Failure;
+use crate::input;
+
+/// Whose signatures are believed.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct TrustArguments {
+    /// Believe the public key in this PEM file, and no built-in one; may be given several times.
+    #[arg(long = "public-key", value_name = "PEM", help_heading = "Trust")]
+    public_keys: Vec<PathBuf>,
+    /// Which built-in keys to believe; sample adds keys whose private halves are published, under which anybody signs.
+    #[arg(
+        long,
+        value_name = "WHICH",
+        default_value = "published",
+        conflicts_with = "public_keys",
+        help_heading = "Trust"
+    )]
+    trust: Trust,
+}
+
+/// Which built-in keys are believed.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Trust {
+    /// The production and test keys of authorities.
+    Published,
+    /// Sample keys as well.
+    Sample,
+}
+
+impl TrustArguments {
+    /// The keys to believe: those that were given, or the built-in ones.
+    pub(crate) fn store(&self) -> Result<TrustStore, Failure> {
+        if self.public_keys.is_empty() {
+            return Ok(match self.trust {
+                Trust::Published => TrustStore::built_in(),
+                Trust::Sample => TrustStore::built_in_with_samples(),
+            });
+        }
+        self.public_keys.iter().map(|path| public_key(path)).collect()
+    }
+}
+
+/// The key in a PEM file, under the file's name.
+fn public_key(path: &Path) -> Result<TrustedKey, Failure> {
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    TrustedKey::from_pem(name, &input::read_text(path)?).map_err(|error| {
+        Failure::input("CWA-E0010", format!("{} is no public key of an export signer", path.display()))
+            .help("expected is SubjectPublicKeyInfo of the curve P-256 in PEM, as `openssl ec -pubout` writes it")
+            .caused_by(error)
+    })
+}

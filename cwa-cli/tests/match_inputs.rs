@@ -1,0 +1,121 @@
+//! The inputs of `cmd/match.trycmd` are what the libraries write: an export, its signer's key, and what was received.
+//!
+//! After a change on purpose, `CWA_WRITE_INPUTS=1 cargo test -p cwa-cli --test match_inputs` writes them anew.
+#![allow(missing_docs, reason = "an integration test has no documentation")]
+#![allow(clippy::unwrap_used, clippy::tests_outside_test_module, reason = "a test may panic")]
+
+use core::fmt::Write as _;
+use std::path::Path;
+
+use cwa_crypto::matching::Sighting;
+use cwa_crypto::{
+    BluetoothMetadata, DiagnosisKey, ENIntervalNumber, ReportType, RollingPeriod, TemporaryExposureKey,
+    TransmissionRiskLevel, TransmitPower, UnixTime,
+};
+use cwa_export::p256::ecdsa::SigningKey;
+use cwa_export::{Export, SignatureInfo, SoftwareSigner};
+
+/// The start of the official vectors' key, 2020-04-02.
+const START: u32 = 2_642_976;
+
+#[test]
+fn the_inputs_are_what_the_libraries_write() {
+    let signer = signer();
+    let (lines, table) = sightings();
+    let mut files = export().sign(&[&signer]).unwrap();
+    let archive = files.to_archive().unwrap();
+    // Other keys under the same signature.
+    files.export_bin = export_without_revision().encode(&[signer_info()]);
+    let inputs = [
+        ("keys.zip", archive),
+        ("changed.zip", files.to_archive().unwrap()),
+        ("signer.pem", signer.public_key_pem().unwrap().into_bytes()),
+        ("received.jsonl", lines.into_bytes()),
+        ("received.csv", table.into_bytes()),
+    ];
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmd/match.in");
+    for (name, content) in inputs {
+        let path = directory.join(name);
+        if std::env::var_os("CWA_WRITE_INPUTS").is_some() {
+            std::fs::create_dir_all(&directory).unwrap();
+            std::fs::write(&path, &content).unwrap();
+        }
+        assert!(std::fs::read(&path).unwrap() == content, "{name} is another");
+    }
+}
+
+/// The official key, a key of a part of the same day, and one of an earlier file that is revoked.
+fn export() -> Export {
+    let mut official = official();
+    official.transmission_risk_level = Some(TransmissionRiskLevel::try_from(6).unwrap());
+    official.report_type = Some(ReportType::ConfirmedTest);
+    let mut short = key([2; 16]);
+    short.rolling_period = RollingPeriod::try_from(89).unwrap();
+    let mut revoked = key([3; 16]);
+    revoked.report_type = Some(ReportType::Revoked);
+    let end = official.embargo_end();
+    let keys = [official, short].map(Into::into).to_vec();
+    let mut export = Export::new(end.minus(3600), end, "DE", keys);
+    export.revised_keys = vec![revoked.into()];
+    export
+}
+
+fn export_without_revision() -> Export {
+    let mut export = export();
+    export.revised_keys.clear();
+    export
+}
+
+fn sightings() -> (String, String) {
+    let nobody = key([4; 16]);
+    let rows = [
+        // Heard twice in passing, and replayed 25 minutes later.
+        heard(&official(), 60, 30, -42),
+        heard(&official(), 60, 330, -50),
+        heard(&official(), 60, 1530, -40),
+        // Replayed in the afternoon.
+        heard(&official(), 60, 5 * 3600, -40),
+        // The short key within its period, and after it.
+        heard(&key([2; 16]), 88, 0, -70),
+        heard(&key([2; 16]), 89, 0, -70),
+        heard(&key([3; 16]), 3, 0, -60),
+        heard(&nobody, 3, 0, -60),
+    ];
+    let mut lines = String::new();
+    let mut table = "seen_at,rssi_dbm,rpi,aem\n".to_owned();
+    for row in rows {
+        let Sighting { rpi, aem, rssi_dbm, seen_at, .. } = row;
+        let seen_at = seen_at.as_secs();
+        writeln!(lines, r#"{{"rpi":"{rpi}","aem":"{aem}","rssi_dbm":{rssi_dbm},"seen_at":{seen_at}}}"#)
+            .unwrap();
+        writeln!(table, "{seen_at},{rssi_dbm},{rpi},{aem}").unwrap();
+    }
+    (lines, table)
+}
+
+/// A frame of `key`, sent with 8 dBm, so many seconds into one of its intervals.
+fn heard(key: &DiagnosisKey, interval: u32, seconds: u64, rssi_dbm: i8) -> Sighting {
+    let interval = ENIntervalNumber::new(START + interval);
+    let tek: TemporaryExposureKey = key.temporary_exposure_key();
+    let rpi = tek.rolling_proximity_identifier_key().identifier(interval);
+    let metadata = BluetoothMetadata::v1_0(TransmitPower::from_dbm(8).unwrap());
+    let aem = tek.associated_encrypted_metadata_key().seal(rpi, metadata);
+    let seen_at: UnixTime = interval.start().plus(seconds);
+    Sighting::new(rpi, aem, rssi_dbm, seen_at)
+}
+
+fn official() -> DiagnosisKey {
+    key(0x75c7_34c6_dd1a_782d_e7a9_65da_5eb9_3125_u128.to_be_bytes())
+}
+
+fn key(key_data: [u8; 16]) -> DiagnosisKey {
+    DiagnosisKey::new(key_data, ENIntervalNumber::new(START), RollingPeriod::FULL_DAY)
+}
+
+fn signer() -> SoftwareSigner {
+    SoftwareSigner::new(SigningKey::from_slice(&[7; 32]).unwrap(), signer_info())
+}
+
+fn signer_info() -> SignatureInfo {
+    SignatureInfo::new("example", "v1")
+}
