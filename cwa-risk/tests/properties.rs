@@ -12,7 +12,7 @@ use cwa_risk::cwa::{
 use cwa_risk::exact::{Exact, NonNegative, Rounding};
 use cwa_risk::v1::{
     AttenuationThresholds, EncounterRules, ExposureValues, MinimumRiskScore, Parameters, RiskLevelValue,
-    Sighting, exposures, scans, total_risk_score,
+    Scan, Sighting, exposures, scans, total_risk_score,
 };
 use proptest::prelude::*;
 
@@ -169,11 +169,18 @@ proptest! {
     }
 
     #[test]
-    fn a_scan_is_one_of_its_frames_and_no_frame_of_its_second_is_stronger(all in sightings()) {
-        for scan in scans(&all, EncounterRules::default()) {
-            let mut simultaneous = all.iter().filter(|sighting| sighting.seen_at == scan.at);
-            prop_assert!(simultaneous.clone().any(|sighting| sighting.attenuation == scan.attenuation));
-            prop_assert!(simultaneous.all(|sighting| sighting.attenuation >= scan.attenuation));
+    fn every_scan_is_a_frame_and_every_frame_has_a_scan_that_is_no_weaker(all in sightings()) {
+        let rules = EncounterRules::default();
+        let scans = scans(&all, rules);
+        for scan in &scans {
+            prop_assert!(all.iter().any(|frame| (frame.seen_at, frame.attenuation) == (scan.at, scan.attenuation)));
+        }
+        for frame in &all {
+            let is_of = |scan: &Scan| {
+                scan.at.as_secs().abs_diff(frame.seen_at.as_secs()) <= rules.scan_length_seconds
+                    && scan.attenuation <= frame.attenuation
+            };
+            prop_assert!(scans.iter().any(is_of));
         }
     }
 

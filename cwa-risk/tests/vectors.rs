@@ -164,7 +164,10 @@ fn levels_by_symptoms(test: &Test) {
         }
         "positive_no_information" => SymptomStatus::OnsetUnknown,
         "positive_last_seven_days" => SymptomStatus::OnsetInLastSevenDays,
+        "positive_one_to_two_weeks" => SymptomStatus::OnsetOneToTwoWeeksAgo,
+        "positive_more_than_two_weeks" => SymptomStatus::OnsetMoreThanTwoWeeksAgo,
         "negative" => SymptomStatus::NoSymptoms,
+        "no_information" => SymptomStatus::NoInformation,
         other => panic!("no status {other}"),
     };
     assert_eq!(test.expected, json!(status.levels().map(TransmissionRiskLevel::get)));

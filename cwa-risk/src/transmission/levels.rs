@@ -89,8 +89,8 @@ pub fn level_by_days_since_onset(days: i64) -> TransmissionRiskLevel {
     })
 }
 
-#[expect(clippy::expect_used, reason = "every number of this file's tables is 1 to 8")]
-fn level(number: u8) -> TransmissionRiskLevel {
+#[expect(clippy::expect_used, reason = "every number of this module's tables is 1 to 8")]
+pub(super) fn level(number: u8) -> TransmissionRiskLevel {
     TransmissionRiskLevel::try_from(i64::from(number)).expect("1 to 8 is a transmission risk level")
 }
 
