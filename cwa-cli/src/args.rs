@@ -122,9 +122,6 @@ enum Command {
     /// Risk scores, with their reasons.
     #[command(subcommand)]
     Risk(commands::risk::RiskCommand),
-    /// Signed packages of keys: look into them, verify them, make them.
-    #[command(subcommand)]
-    Export(commands::export::ExportCommand),
     /// Known answers: what there is, and whether this program gives them.
     #[command(subcommand)]
     Vectors(commands::vectors::VectorsCommand),
@@ -143,7 +140,6 @@ impl Command {
             Self::Rpi(command) => command.run(output),
             Self::Match(arguments) => arguments.run(output),
             Self::Risk(command) => command.run(output),
-            Self::Export(command) => command.run(global, output),
             Self::Vectors(command) => command.run(output),
             Self::Tour(arguments) => commands::tour::tour(arguments, global, output),
             Self::Completions(arguments) => commands::completions::completions(arguments, output),

@@ -2,7 +2,6 @@
 
 import json
 import math
-import pathlib
 import random
 from fractions import Fraction
 
@@ -351,16 +350,13 @@ def mapped(mapping, time):
 # -- the figures, computed again ---------------------------------------------------------------------------------------------------
 
 
-def parameters():
-    """The epidemiological figures from which transmission risk levels follow."""
-    return json.loads((pathlib.Path(__file__).parent / "transmission_risk_parameters.json").read_text(encoding="utf-8"))
+def load(directory, name):
+    return json.loads((directory / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def recompute(collection):
-    transmission = Transmission(parameters())
-    configs = {}
-    for group in collection.groups["risk_windows.json"]:
-        configs |= group.data.get("cwa_v2_configs", {})
+def recompute(directory):
+    transmission = Transmission(load(directory, "transmission_risk_parameters"))
+    configs = load(directory, "risk_vectors")["cwa_v2_configs"]
 
     def cwa_v2(input, expected):
         return Windows(configs[input["config"].rsplit("/", 1)[1]], input["profile"]).outcome(input["exposureWindows"])
@@ -399,12 +395,12 @@ def recompute(collection):
 # -- cases of our own --------------------------------------------------------------------------------------------------------------
 
 
-def add(collection):
+def add(collection, directory):
     add_buckets(collection)
     add_scores(collection)
     add_exposures(collection)
     add_combined(collection)
-    transmission = Transmission(parameters())
+    transmission = Transmission(load(directory, "transmission_risk_parameters"))
     group = collection.group("cwa_trl_vector")
     for days in range(22):
         group.test(f"onset {days} days ago", {"symptoms": "positive", "onset_days_ago": days}, transmission.levels("positive", days))

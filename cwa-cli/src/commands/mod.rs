@@ -1,7 +1,6 @@
 //! One file, one noun. Each has its clap arguments, its JSON document, and functions from the one to the other.
 
 pub(crate) mod completions;
-pub(crate) mod export;
 pub(crate) mod match_;
 pub(crate) mod risk;
 pub(crate) mod rpi;

@@ -1,5 +1,7 @@
 //! Known answers of `cwa-risk`: framework v1, the combined score of the Corona-Warn-App, transmission risk levels.
 
+use std::collections::BTreeMap;
+
 use cwa_crypto::{
     Attenuation, DaysSinceOnsetOfSymptoms, ENIntervalNumber, ReportType, TransmissionRiskLevel, UnixTime,
 };
@@ -7,7 +9,9 @@ use cwa_risk::cwa::{
     AttenuationWeights, CombinedInput, CombinedParameters, MinutesCap, Platform, RangeMinutes,
     combined_risk_score,
 };
-use cwa_risk::transmission::{PublishedLevel, SymptomStatus, decode, encode};
+use cwa_risk::transmission::{
+    PublishedLevel, SymptomStatus, days_since_onset_from_level, decode, encode, level_from_days_since_onset,
+};
 use cwa_risk::v1::{
     AttenuationDurations, AttenuationThresholds, Bucket, EncounterRules, ExposureValues, KeyExposures,
     MinimumRiskScore, Parameters, RiskLevelValue, Scan, Sighting, duration_seconds, exposures,
@@ -34,6 +38,7 @@ pub(super) fn run(family: &str, group: &Group, test: &Test) -> Outcome {
         "cwa_v1_combined" => combined(input, expected, test.tolerance),
         "cwa_trl_vector" => levels_by_symptoms(input, expected),
         "cwa_trl_codec" => published_level(input, expected),
+        "cwa.trl_dsos_maps" => derivation_maps(expected),
         _ => return Outcome::NoRunner,
     };
     judge(result, test).into()
@@ -162,6 +167,28 @@ fn published_level(input: &Value, expected: &Value) -> Result<(), Problem> {
         TransmissionRiskLevel::deserialize(expected).map_err(|error| format!("expected: {error}"))?;
     same("level", &decode(published), &Some(expected))?;
     Ok(same("encoding of the level", &encode(expected), &Some(published))?)
+}
+
+/// The maps are the answer: there is no input.
+fn derivation_maps(expected: &Value) -> Result<(), Problem> {
+    let days: BTreeMap<i64, i64> = member(expected, "dsos_from_trl")?;
+    for (number, days) in &days {
+        let level = TransmissionRiskLevel::try_from(*number).map_err(|error| error.to_string())?;
+        let computed = days_since_onset_from_level(level).map(i64::from);
+        same(&format!("days of level {number}"), &computed, &Some(*days))?;
+    }
+    let levels: BTreeMap<i64, i64> = member(expected, "trl_from_dsos")?;
+    let default: i64 = member(expected, "default_trl")?;
+    // All that there can be, so that a table with more entries than expected does not pass.
+    for number in -15..=4000 {
+        let days = DaysSinceOnsetOfSymptoms::try_from(number).map_err(|error| error.to_string())?;
+        let computed = i64::from(level_from_days_since_onset(days));
+        same(&format!("level of days {number}"), &computed, levels.get(&number).unwrap_or(&default))?;
+    }
+    if let Some(count) = optional::<usize>(expected, "trl_from_dsos_entries")? {
+        same("number of entries", &levels.len(), &count)?;
+    }
+    Ok(())
 }
 
 fn parameters(config: &Value) -> Result<Parameters, Problem> {
