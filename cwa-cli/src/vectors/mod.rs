@@ -12,6 +12,7 @@ use serde_json::Value;
 mod crypto;
 mod export;
 mod risk;
+mod verify;
 
 /// What became of one test.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -35,7 +36,7 @@ impl From<Result<(), String>> for Outcome {
 type Runner = fn(&str, &Group, &Test) -> Outcome;
 
 /// One runner a library; each answers [`Outcome::NoRunner`] for families that are not its own.
-const RUNNERS: &[Runner] = &[crypto::run, export::run, risk::run];
+const RUNNERS: &[Runner] = &[crypto::run, export::run, risk::run, verify::run];
 
 /// Runs one test of a group.
 #[must_use]
