@@ -122,6 +122,18 @@ enum Command {
     /// Risk scores, with their reasons.
     #[command(subcommand)]
     Risk(commands::risk::RiskCommand),
+    /// Signed packages of keys: look into them, verify them, make them.
+    #[command(subcommand)]
+    Export(commands::export::ExportCommand),
+    /// teleTANs: make some, and find out what is wrong with one.
+    #[command(subcommand)]
+    Tan(commands::tan::TanCommand),
+    /// QR codes of tests.
+    #[command(subcommand)]
+    Qr(commands::qr::QrCommand),
+    /// GUIDs of tests.
+    #[command(subcommand)]
+    Guid(commands::guid::GuidCommand),
     /// Known answers: what there is, and whether this program gives them.
     #[command(subcommand)]
     Vectors(commands::vectors::VectorsCommand),
@@ -140,6 +152,10 @@ impl Command {
             Self::Rpi(command) => command.run(output),
             Self::Match(arguments) => arguments.run(output),
             Self::Risk(command) => command.run(output),
+            Self::Export(command) => command.run(global, output),
+            Self::Tan(command) => command.run(global, output),
+            Self::Qr(command) => command.run(output),
+            Self::Guid(command) => command.run(global, output),
             Self::Vectors(command) => command.run(output),
             Self::Tour(arguments) => commands::tour::tour(arguments, global, output),
             Self::Completions(arguments) => commands::completions::completions(arguments, output),

@@ -37,6 +37,16 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
     })
 }
 
+/// A value given on the command line, or for `-` the first line of standard input, where other users of the machine do
+/// not see it.
+pub(crate) fn argument(text: &str) -> Result<String, Failure> {
+    if text != "-" {
+        return Ok(text.to_owned());
+    }
+    let all = read_text(Path::new("-"))?;
+    Ok(all.lines().next().unwrap_or_default().to_owned())
+}
+
 /// Unix seconds or RFC 3339, as a value of a flag.
 pub(crate) fn time(text: &str) -> Result<UnixTime, String> {
     if let Ok(seconds) = text.parse() {
