@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Makes `v1/*.json`: the gathered figures in one format, and cases of our own computed by a second implementation.
 
-    ./generate.py --figures DIR           write v1/*.json
-    ./generate.py --figures DIR --check   compare instead of writing; exit 1 on a difference
+    ./generate.py                 write v1/*.json anew
+    ./generate.py --check         compare instead of writing; exit 1 on a difference
+    ./generate.py --figures DIR   take the figures from where they were gathered, instead of from v1/
 
 Everything is recomputed that can be: a figure that this implementation does not reproduce stops the program.
 Needs Python 3.11 and the package `cryptography` (43 or later, for signatures after RFC 6979).
@@ -76,17 +77,19 @@ FILES = [
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--figures", type=pathlib.Path, required=True, help="the directory of the gathered figures")
+    arguments.add_argument("--figures", type=pathlib.Path, help="the directory of the gathered figures; without it, those already in v1/ stay")
     arguments.add_argument("--check", action="store_true", help="compare with v1/ instead of writing it")
     arguments = arguments.parse_args()
 
     collection = envelope.Collection(FILES)
-    figures.add(collection, arguments.figures)
-    functions = crypto.RECOMPUTE | risk.recompute(arguments.figures) | verification.RECOMPUTE | export.RECOMPUTE
+    if arguments.figures:
+        figures.add(collection, arguments.figures)
+    else:
+        figures.add_committed(collection, HERE / "v1")
+    functions = crypto.RECOMPUTE | risk.recompute(collection) | verification.RECOMPUTE | export.RECOMPUTE
     carried = recompute.check(collection, functions)
-    for module in [crypto, export, verification]:
+    for module in [crypto, export, risk, verification]:
         module.add(collection)
-    risk.add(collection, arguments.figures)
 
     different = []
     for name, document in collection.documents():

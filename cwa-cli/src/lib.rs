@@ -29,3 +29,8 @@ pub mod vectors;
 
 #[cfg(feature = "cli")]
 pub use args::main;
+
+/// The examples of the workspace's README, so that they compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct ReadmeOfTheWorkspace;

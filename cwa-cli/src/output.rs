@@ -74,6 +74,13 @@ struct WithSchema<'a, T: Serialize> {
     document: &'a T,
 }
 
+/// A moment for people; intervals end in the year 83,000, long after calendars of four digits.
+pub(crate) fn rfc3339(seconds: u64) -> String {
+    let timestamp =
+        i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    timestamp.map_or_else(|| format!("second {seconds}"), |timestamp| timestamp.to_string())
+}
+
 /// Styles for text; empty strings where colour is off, because the stream strips them.
 pub(crate) mod style {
     use anstyle::{AnsiColor, Style};

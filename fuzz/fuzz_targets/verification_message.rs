@@ -2,8 +2,9 @@
 #![no_main]
 
 use cwa_verify::message::{
-    LabResultsRequest, MAX_LAB_REQUEST_BYTES, MAX_REQUEST_BYTES, RegistrationRequest, RegistrationTokenAnswer, ReservationAnswer,
-    ReservationRequest, ReserveRequest, TanAnswer, TanRequest, TeleTanAnswer, TestIdRequest, TestResultAnswer, TokenRequest,
+    LabResultsRequest, MAX_LAB_REQUEST_BYTES, MAX_REQUEST_BYTES, RegistrationRequest,
+    RegistrationTokenAnswer, ReservationAnswer, ReservationRequest, ReserveRequest, TanAnswer, TanRequest,
+    TeleTanAnswer, TestIdRequest, TestResultAnswer, TokenRequest,
 };
 use libfuzzer_sys::fuzz_target;
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import pathlib
 import random
 from fractions import Fraction
 
@@ -350,13 +351,16 @@ def mapped(mapping, time):
 # -- the figures, computed again ---------------------------------------------------------------------------------------------------
 
 
-def load(directory, name):
-    return json.loads((directory / f"{name}.json").read_text(encoding="utf-8"))
+def parameters():
+    """The epidemiological figures from which transmission risk levels follow."""
+    return json.loads((pathlib.Path(__file__).parent / "transmission_risk_parameters.json").read_text(encoding="utf-8"))
 
 
-def recompute(directory):
-    transmission = Transmission(load(directory, "transmission_risk_parameters"))
-    configs = load(directory, "risk_vectors")["cwa_v2_configs"]
+def recompute(collection):
+    transmission = Transmission(parameters())
+    configs = {}
+    for group in collection.groups["risk_windows.json"]:
+        configs |= group.data.get("cwa_v2_configs", {})
 
     def cwa_v2(input, expected):
         return Windows(configs[input["config"].rsplit("/", 1)[1]], input["profile"]).outcome(input["exposureWindows"])
@@ -395,12 +399,12 @@ def recompute(directory):
 # -- cases of our own --------------------------------------------------------------------------------------------------------------
 
 
-def add(collection, directory):
+def add(collection):
     add_buckets(collection)
     add_scores(collection)
     add_exposures(collection)
     add_combined(collection)
-    transmission = Transmission(load(directory, "transmission_risk_parameters"))
+    transmission = Transmission(parameters())
     group = collection.group("cwa_trl_vector")
     for days in range(22):
         group.test(f"onset {days} days ago", {"symptoms": "positive", "onset_days_ago": days}, transmission.levels("positive", days))

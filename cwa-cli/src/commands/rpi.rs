@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::args::Answer;
 use crate::failure::Failure;
 use crate::input;
-use crate::output::{Output, style};
+use crate::output::{Output, rfc3339, style};
 
 /// Rolling proximity identifiers: derive them, and find out where one comes from.
 #[derive(Debug, clap::Subcommand)]
@@ -229,11 +229,4 @@ fn write_explained(text: &mut dyn Write, explained: &Explained) -> io::Result<()
         writeln!(text, " {faint}(unauthenticated: anybody on the way can have changed it){faint:#}")?;
     }
     Ok(())
-}
-
-/// A moment for people; intervals end in the year 83,000, long after calendars of four digits.
-fn rfc3339(seconds: u64) -> String {
-    let timestamp =
-        i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
-    timestamp.map_or_else(|| format!("second {seconds}"), |timestamp| timestamp.to_string())
 }

@@ -1,11 +1,14 @@
 //! Whose signatures a command believes: arguments that every command has that reads exports.
 
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use cwa_export::finding::{Finding, Severity};
 use cwa_export::trust::{TrustStore, TrustedKey};
 
 use crate::failure::Failure;
 use crate::input;
+use crate::output::style;
 
 /// Whose signatures are believed.
 #[derive(Clone, Debug, clap::Args)]
@@ -13,7 +16,7 @@ pub(crate) struct TrustArguments {
     /// Believe the public key in this PEM file, and no built-in one; may be given several times.
     #[arg(long = "public-key", value_name = "PEM", help_heading = "Trust")]
     public_keys: Vec<PathBuf>,
-    /// Which built-in keys to believe; sample adds keys whose private halves are published, under which anybody signs.
+    /// Which built-in keys to believe.
     #[arg(
         long,
         value_name = "WHICH",
@@ -27,9 +30,11 @@ pub(crate) struct TrustArguments {
 /// Which built-in keys are believed.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Trust {
-    /// The production and test keys of authorities.
+    /// The production and test keys of authorities; a test key gives a warning.
     Published,
-    /// Sample keys as well.
+    /// The same, without the warning.
+    Test,
+    /// Sample keys as well, whose private halves are published: anybody may have signed.
     Sample,
 }
 
@@ -38,12 +43,33 @@ impl TrustArguments {
     pub(crate) fn store(&self) -> Result<TrustStore, Failure> {
         if self.public_keys.is_empty() {
             return Ok(match self.trust {
-                Trust::Published => TrustStore::built_in(),
+                Trust::Published | Trust::Test => TrustStore::built_in(),
                 Trust::Sample => TrustStore::built_in_with_samples(),
             });
         }
         self.public_keys.iter().map(|path| public_key(path)).collect()
     }
+
+    /// Whether test keys are what the caller expects.
+    pub(crate) const fn expects_test_keys(&self) -> bool {
+        matches!(self.trust, Trust::Test)
+    }
+}
+
+/// Prints findings for people, one a line.
+pub(crate) fn write_findings<'a>(
+    text: &mut dyn Write,
+    findings: impl IntoIterator<Item = &'a Finding>,
+) -> io::Result<()> {
+    for finding in findings {
+        let style = match finding.severity {
+            Severity::Error => style::BAD,
+            Severity::Warning => style::WARNING,
+            Severity::Note => style::FAINT,
+        };
+        writeln!(text, "  {style}{:7} {}{style:#}  {}", finding.severity, finding.code, finding.message)?;
+    }
+    Ok(())
 }
 
 /// The key in a PEM file, under the file's name.

@@ -26,7 +26,7 @@ use super::distribution::Distribution;
 use super::metrics::Metrics;
 use super::policy::Roles;
 use super::portal::{Portal, PortalAccount};
-use super::publisher::{Publisher, PublisherParts, SharedSigner};
+use super::publisher::{Files, Publisher, SharedSigner};
 use super::request::HeaderAllowance;
 use super::store::{OpenError, SqliteStore};
 use super::tasks::Tasks;
@@ -293,16 +293,13 @@ impl ServerBuilder {
             }
         }
         let publisher = match self.signer {
-            Some(signer) => Some(Publisher::new(PublisherParts {
-                store: store.clone(),
-                metrics: Arc::clone(&metrics),
-                tree: tree.clone(),
-                signer,
-                policy: self.policy.publication,
-                country: self.country,
-                configurations,
-                lock_file: self.data_dir.join("publish.lock"),
-            })),
+            Some(signer) => Some(Publisher::new(
+                store.clone(),
+                Arc::clone(&metrics),
+                self.policy.publication,
+                Files { tree: tree.clone(), signer, country: self.country, configurations },
+                self.data_dir.join("publish.lock"),
+            )),
             None if self.roles.contains(&Role::Publisher) => return Err(StartError::NoSigner),
             None => None,
         };

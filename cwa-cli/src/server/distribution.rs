@@ -11,6 +11,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
+use cwa_export::archive::{self, Archive};
 use cwa_export::index::DistributionPath;
 use md5::Md5;
 use sha2::{Digest as _, Sha256};
@@ -101,9 +102,10 @@ impl Cache {
 impl File {
     fn new(content: Vec<u8>) -> Self {
         let etag = format!("\"{}\"", hex::encode(Sha256::digest(&content)));
-        // DEVIATION: of a package the German server takes the MD5 of what is inside the archive, because its archives
-        // differ each time they are made; ours do not, so the whole file serves as well.
-        let cwa_hash = hex::encode(Md5::digest(Md5::digest(&content)));
+        // Of a package it is the hash of what is inside, because German archives differ each time they are made.
+        let archive = archive::is_archive(&content).then(|| Archive::read(&content).ok()).flatten();
+        let hashed = archive.as_ref().map_or(content.as_slice(), |archive| archive.export_bin());
+        let cwa_hash = hex::encode(Md5::digest(Md5::digest(hashed)));
         let value =
             |text: String| HeaderValue::try_from(text).unwrap_or(const { HeaderValue::from_static("") });
         Self { content: content.into(), etag: value(etag), cwa_hash: value(cwa_hash) }
@@ -199,5 +201,7 @@ mod tests {
     fn the_hash_is_the_md5_of_the_md5() {
         // md5(md5("")): computed with another implementation.
         assert_eq!(File::new(Vec::new()).cwa_hash, "59adb24ef3cdbe0297f05b395827453f");
+        let package = archive::write(b"", b"signature").unwrap();
+        assert_eq!(File::new(package).cwa_hash, "59adb24ef3cdbe0297f05b395827453f", "of what is inside");
     }
 }

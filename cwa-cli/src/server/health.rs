@@ -73,7 +73,10 @@ struct Readiness {
 
 async fn ready(app: &App) -> Readiness {
     let database = app.store.ping().await.is_ok();
-    let signer = app.publisher.as_ref().map(super::publisher::Publisher::can_sign);
+    let signer = match &app.publisher {
+        Some(publisher) => Some(publisher.can_sign().await),
+        None => None,
+    };
     let last_published = app.store.publisher_state().await.ok().and_then(|state| state.last_published);
     let now = app.clock.now();
     let age = last_published.map(|last| now.seconds_since(last));

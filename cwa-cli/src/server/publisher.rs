@@ -4,6 +4,7 @@
 //! belong to it; then it makes the files that are missing or stale. Content is written first, then the indexes, and last
 //! the signed manifest that ties them together; a run that breaks off is finished by the next one.
 
+use core::fmt;
 use core::sync::atomic::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -19,6 +20,7 @@ use cwa_export::index::{DistributionPath, Manifest, countries_json, days_json, h
 use cwa_export::signature::SignError;
 use cwa_export::{Country, ExportKey, Signer};
 use tokio::sync::Mutex;
+use tokio::task::{JoinError, JoinSet};
 
 use super::metrics::Metrics;
 use super::store::{CloseError, Package, PackageStore as _, Span, SqliteStore, StoreError};
@@ -38,59 +40,41 @@ pub struct Publication {
 }
 
 /// Closes hours and writes packages.
+#[derive(Debug)]
 pub(super) struct Publisher {
     store: SqliteStore,
     metrics: Arc<Metrics>,
-    tree: Tree,
-    signer: SharedSigner,
     policy: PublicationPolicy,
-    country: Country,
-    /// Signed configurations, by where they are published.
-    configurations: BTreeMap<DistributionPath, Vec<u8>>,
+    files: Arc<Files>,
     lock_file: PathBuf,
     /// One run at a time in this process; the lock file keeps other processes out.
     turn: Mutex<()>,
 }
 
-impl core::fmt::Debug for Publisher {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Publisher")
-            .field("country", &self.country)
-            .field("policy", &self.policy)
-            .finish_non_exhaustive()
-    }
-}
-
-/// What a publisher is made of.
-pub(super) struct PublisherParts {
-    pub(super) store: SqliteStore,
-    pub(super) metrics: Arc<Metrics>,
+/// What becomes of packages outside the database. Its methods block.
+pub(super) struct Files {
     pub(super) tree: Tree,
     pub(super) signer: SharedSigner,
-    pub(super) policy: PublicationPolicy,
     pub(super) country: Country,
+    /// Signed configurations, by where they are published.
     pub(super) configurations: BTreeMap<DistributionPath, Vec<u8>>,
-    pub(super) lock_file: PathBuf,
 }
 
+/// How many packages are made at a time: most of the time goes into waiting for the disk.
+const PACKAGES_AT_A_TIME: usize = 8;
+
 impl Publisher {
-    pub(super) fn new(parts: PublisherParts) -> Self {
-        let PublisherParts { store, metrics, tree, signer, policy, country, configurations, lock_file } =
-            parts;
-        Self {
-            store,
-            metrics,
-            tree,
-            signer,
-            policy,
-            country,
-            configurations,
-            lock_file,
-            turn: Mutex::new(()),
-        }
+    pub(super) fn new(
+        store: SqliteStore,
+        metrics: Arc<Metrics>,
+        policy: PublicationPolicy,
+        files: Files,
+        lock_file: PathBuf,
+    ) -> Self {
+        Self { store, metrics, policy, files: Arc::new(files), lock_file, turn: Mutex::new(()) }
     }
 
-    /// One run; gives the packages it has written, oldest first, hours before days.
+    /// One run; gives the packages it has written, hours before days, oldest first.
     pub(super) async fn publish(&self, now: UnixTime) -> Result<Vec<Publication>, PublishError> {
         let _turn = self.turn.lock().await;
         let _lock = RunLock::take(&self.lock_file)?;
@@ -108,8 +92,8 @@ impl Publisher {
     }
 
     /// Whether the signer makes signatures.
-    pub(super) fn can_sign(&self) -> bool {
-        self.signer.sign_digest(&[0; 32]).is_ok()
+    pub(super) async fn can_sign(&self) -> bool {
+        self.blocking(|files| Ok(files.signer.sign_digest(&[0; 32]).is_ok())).await.unwrap_or(false)
     }
 
     async fn run(&self, now: UnixTime) -> Result<Vec<Publication>, PublishError> {
@@ -120,53 +104,95 @@ impl Publisher {
                 CloseError::Store(error) => PublishError::Store(error),
             })?;
         let served = Served::new(&self.policy, closed.next_hour, now);
+        let (mut packages, gone): (Vec<_>, Vec<_>) =
+            self.store.packages().await?.into_iter().partition(|package| served.includes(package.span));
+        let gone: Vec<Span> = gone.into_iter().map(|package| package.span).collect();
 
-        let mut written = Vec::new();
-        let mut packages = Vec::new();
-        let mut gone = Vec::new();
-        for package in self.store.packages().await? {
-            if !served.includes(package.span) {
-                gone.push(package.span);
+        let written = self.write_packages(&packages).await?;
+        for package in &mut packages {
+            if let Some(key_count) = written.get(&package.span) {
+                package.key_count = *key_count;
+            }
+        }
+        let retention_days = self.policy.retention_days;
+        let unnamed = gone.clone();
+        self.blocking(move |files| {
+            files.write_configurations()?;
+            files.write_indexes(&served, &packages, now)?;
+            // What no index names any more can go.
+            files.remove(&served, &unnamed, retention_days)
+        })
+        .await?;
+        let path = |span| self.files.path(span).to_string();
+        let publications = written
+            .iter()
+            .map(|(span, key_count)| Publication { path: path(*span), key_count: *key_count })
+            .collect();
+        self.store.run_finished(written, gone, now).await?;
+        Ok(publications)
+    }
+
+    /// Makes the files that are stale or missing, several at a time.
+    async fn write_packages(&self, packages: &[Package]) -> Result<BTreeMap<Span, usize>, PublishError> {
+        let mut written = BTreeMap::new();
+        let mut under_way = JoinSet::new();
+        for package in packages {
+            let span = package.span;
+            if !package.stale && self.blocking(move |files| Ok(files.contains(span))).await? {
                 continue;
             }
-            let path = self.path(package.span);
-            let key_count = if package.stale || !self.tree.contains(path) {
-                let keys = self.store.keys_of(package.span).await?;
+            if under_way.len() >= PACKAGES_AT_A_TIME
+                && let Some(done) = under_way.join_next().await
+            {
+                let (span, key_count) = finished(done)??;
+                written.insert(span, key_count);
+            }
+            let keys = self.store.keys_of(span).await?;
+            let files = Arc::clone(&self.files);
+            under_way.spawn_blocking(move || {
                 let key_count = keys.len();
-                let archive = self.archive(package.span, keys)?;
-                self.tree.write(path, &archive).map_err(|source| self.unwritable(path, source))?;
-                self.store.package_written(package.span, Some(key_count)).await?;
-                written.push(Publication { path: path.to_string(), key_count });
-                key_count
-            } else {
-                package.key_count
-            };
-            packages.push(Package { key_count, ..package });
+                files.write_package(span, keys)?;
+                Ok::<_, PublishError>((span, key_count))
+            });
         }
-        for (path, content) in &self.configurations {
-            self.tree.write(*path, content).map_err(|source| self.unwritable(*path, source))?;
+        while let Some(done) = under_way.join_next().await {
+            let (span, key_count) = finished(done)??;
+            written.insert(span, key_count);
         }
-        self.write_indexes(&served, &packages, now)?;
-        // What no index names any more can go.
-        for span in gone {
-            let path = self.path(span);
-            self.tree.remove(path).map_err(|source| self.unwritable(path, source))?;
-            self.store.package_written(span, None).await?;
-        }
-        self.remove_old_hour_indexes(&served)?;
-        self.store.run_finished(now).await?;
         Ok(written)
     }
 
-    /// The signed archive of a package, an empty one too.
-    fn archive(&self, span: Span, keys: Vec<DiagnosisKey>) -> Result<Vec<u8>, PublishError> {
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Files) -> Result<T, PublishError> + Send + 'static,
+    ) -> Result<T, PublishError> {
+        let files = Arc::clone(&self.files);
+        finished(tokio::task::spawn_blocking(move || work(&files)).await)?
+    }
+}
+
+fn finished<T>(done: Result<T, JoinError>) -> Result<T, PublishError> {
+    done.map_err(|_panicked| PublishError::Interrupted)
+}
+
+impl Files {
+    fn contains(&self, span: Span) -> bool {
+        self.tree.contains(self.path(span))
+    }
+
+    /// Writes the signed archive of a package, an empty one too.
+    fn write_package(&self, span: Span, keys: Vec<DiagnosisKey>) -> Result<(), PublishError> {
         let (start, end) = match span {
             Span::Hour(hour) => (hour.start(), hour.end()),
             Span::Day(day) => (day.start(), day.next().start()),
         };
         let keys = keys.into_iter().map(ExportKey::from).collect();
         let export = Export::new(start, end, self.country.to_string(), keys);
-        Ok(export.sign(&[&*self.signer])?.to_archive()?)
+        self.write(self.path(span), &export.sign(&[&*self.signer])?.to_archive()?)
+    }
+
+    fn write_configurations(&self) -> Result<(), PublishError> {
+        self.configurations.iter().try_for_each(|(path, archive)| self.write(*path, archive))
     }
 
     /// The indexes, and the manifest of everything that is served.
@@ -195,43 +221,29 @@ impl Publisher {
         let mut manifest = Manifest::new(now);
         for package in packages {
             let path = self.path(package.span);
-            self.list(&mut manifest, path, package.key_count)?;
+            manifest.insert(path, &self.read(path)?, package.key_count);
         }
-        for path in self.configurations.keys() {
-            self.list(&mut manifest, *path, 0)?;
+        for (path, archive) in &self.configurations {
+            manifest.insert(*path, archive, 0);
         }
         for (path, content) in &indexes {
             manifest.insert(*path, content.as_bytes(), 0);
         }
-        let manifest = manifest.sign(&[&*self.signer])?.to_archive()?;
         // Hours before days before countries: what a reader reads first is written last.
         for (path, content) in indexes.iter().rev() {
-            self.tree.write(*path, content.as_bytes()).map_err(|source| self.unwritable(*path, source))?;
+            self.write(*path, content.as_bytes())?;
         }
-        let path = DistributionPath::Manifest;
-        self.tree.write(path, &manifest).map_err(|source| self.unwritable(path, source))?;
-        Ok(())
+        self.write(DistributionPath::Manifest, &manifest.sign(&[&*self.signer])?.to_archive()?)
     }
 
-    fn list(
-        &self,
-        manifest: &mut Manifest,
-        path: DistributionPath,
-        key_count: usize,
-    ) -> Result<(), PublishError> {
-        let content = self.tree.read(path).map_err(|source| self.unwritable(path, source))?;
-        manifest.insert(path, &content.unwrap_or_default(), key_count);
-        Ok(())
-    }
-
-    /// Hour indexes of days whose hours are served no longer.
-    fn remove_old_hour_indexes(&self, served: &Served) -> Result<(), PublishError> {
+    /// Removes packages that are served no longer, and hour indexes of days whose hours are served no longer.
+    fn remove(&self, served: &Served, gone: &[Span], retention_days: u64) -> Result<(), PublishError> {
         let kept = served.days_with_hours();
-        for day in (0..=self.policy.retention_days).map(|back| served.today.minus(back)) {
-            if !kept.contains(&day) {
-                let path = DistributionPath::Hours { country: self.country, day };
-                self.tree.remove(path).map_err(|source| self.unwritable(path, source))?;
-            }
+        let days =
+            (0..=retention_days).map(|back| served.today.minus(back)).filter(|day| !kept.contains(day));
+        let indexes = days.map(|day| DistributionPath::Hours { country: self.country, day });
+        for path in gone.iter().map(|span| self.path(*span)).chain(indexes) {
+            self.tree.remove(path).map_err(|source| self.failed(path, source))?;
         }
         Ok(())
     }
@@ -244,8 +256,26 @@ impl Publisher {
         }
     }
 
-    fn unwritable(&self, path: DistributionPath, source: io::Error) -> PublishError {
+    fn read(&self, path: DistributionPath) -> Result<Vec<u8>, PublishError> {
+        let content = self.tree.read(path).map_err(|source| self.failed(path, source))?;
+        content.ok_or_else(|| self.failed(path, io::ErrorKind::NotFound.into()))
+    }
+
+    fn write(&self, path: DistributionPath, content: &[u8]) -> Result<(), PublishError> {
+        self.tree.write(path, content).map(drop).map_err(|source| self.failed(path, source))
+    }
+
+    fn failed(&self, path: DistributionPath, source: io::Error) -> PublishError {
         PublishError::File { path: self.tree.file(path), source }
+    }
+}
+
+impl fmt::Debug for Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Files")
+            .field("tree", &self.tree)
+            .field("country", &self.country)
+            .finish_non_exhaustive()
     }
 }
 
@@ -308,6 +338,9 @@ pub enum PublishError {
     /// Another process is publishing into the same directory.
     #[error("another process is publishing into the same directory")]
     Busy,
+    /// A part of the work was not finished; the log says more.
+    #[error("a part of the work was not finished")]
+    Interrupted,
     /// The database failed.
     #[error("the database failed")]
     Store(#[from] StoreError),

@@ -517,12 +517,7 @@ impl AttenuationDuration {
     #[must_use]
     pub fn lint(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
-        let AttenuationDuration {
-            thresholds,
-            weights,
-            default_bucket_offset,
-            risk_score_normalization_divisor,
-        } = self;
+        let Self { thresholds, weights, default_bucket_offset, risk_score_normalization_divisor } = self;
         in_range(&mut findings, "thresholds.lower", thresholds.lower, 0, 100);
         in_range(&mut findings, "thresholds.upper", thresholds.upper, 0, 100);
         if thresholds.lower > thresholds.upper {

@@ -6,6 +6,8 @@
 mod sqlite;
 mod worker;
 
+use std::collections::BTreeMap;
+
 use cwa_crypto::{DiagnosisKey, UnixTime};
 use cwa_export::batch::{ClockBehind, Hour, PublicationPolicy};
 use cwa_verify::ReservationId;
@@ -69,15 +71,14 @@ pub(super) trait PackageStore: Storage {
     /// The keys of a package, in the order of their bytes.
     fn keys_of(&self, span: Span) -> impl Future<Output = Result<Vec<DiagnosisKey>, Self::Error>> + Send;
 
-    /// The package's file holds these many keys now; `None`: the package is served no longer and is forgotten.
-    fn package_written(
+    /// A run was finished at `now`: the files of `written` hold these many keys, and the packages in `gone` are served
+    /// no longer and forgotten.
+    fn run_finished(
         &self,
-        span: Span,
-        key_count: Option<usize>,
+        written: BTreeMap<Span, usize>,
+        gone: Vec<Span>,
+        now: UnixTime,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
-
-    /// A run was finished at `now`.
-    fn run_finished(&self, now: UnixTime) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
     /// Where the publisher stands.
     fn publisher_state(&self) -> impl Future<Output = Result<PublisherState, Self::Error>> + Send;

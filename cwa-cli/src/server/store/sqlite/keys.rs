@@ -1,6 +1,6 @@
 //! Submissions, diagnosis keys and packages: [`SubmissionStore`] and [`PackageStore`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cwa_crypto::{
     Day, DaysSinceOnsetOfSymptoms, DiagnosisKey, ENIntervalNumber, ReportType, RollingPeriod,
@@ -146,28 +146,26 @@ impl PackageStore for SqliteStore {
         .await
     }
 
-    async fn package_written(&self, span: Span, key_count: Option<usize>) -> Result<(), StoreError> {
-        let (start, hours) = columns(span);
+    async fn run_finished(
+        &self,
+        written: BTreeMap<Span, usize>,
+        gone: Vec<Span>,
+        now: UnixTime,
+    ) -> Result<(), StoreError> {
         self.write(move |transaction| {
-            match key_count {
-                Some(count) => execute(
+            for (span, key_count) in written {
+                let (start, hours) = columns(span);
+                execute(
                     transaction,
                     "UPDATE package SET stale = 0, key_count = ?3 WHERE hours = ?2 AND start = ?1",
-                    params![start, hours, i64::try_from(count).unwrap_or(i64::MAX)],
-                ),
-                None => execute(
-                    transaction,
-                    "DELETE FROM package WHERE hours = ?2 AND start = ?1",
-                    params![start, hours],
-                ),
+                    params![start, hours, i64::try_from(key_count).unwrap_or(i64::MAX)],
+                )?;
             }
-            .map(drop)
-        })
-        .await
-    }
-
-    async fn run_finished(&self, now: UnixTime) -> Result<(), StoreError> {
-        self.write(move |transaction| {
+            for span in gone {
+                let (start, hours) = columns(span);
+                let delete = "DELETE FROM package WHERE hours = ?2 AND start = ?1";
+                execute(transaction, delete, params![start, hours])?;
+            }
             execute(transaction, "UPDATE publisher SET last_published = ?1", params![seconds(now)]).map(drop)
         })
         .await

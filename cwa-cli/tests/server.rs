@@ -1,0 +1,33 @@
+//! The server, over real sockets: every endpoint and every status.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    clippy::tests_outside_test_module,
+    missing_docs,
+    unreachable_pub,
+    reason = "an integration test reports by panicking, and documents nothing"
+)]
+
+#[path = "server/support.rs"]
+mod support;
+
+#[path = "server/admin.rs"]
+mod admin;
+#[path = "server/distribution.rs"]
+mod distribution;
+#[path = "server/internal.rs"]
+mod internal;
+#[path = "server/portal.rs"]
+mod portal;
+#[path = "server/privacy.rs"]
+mod privacy;
+#[path = "server/publisher.rs"]
+mod publisher;
+#[path = "server/submission.rs"]
+mod submission;
+#[path = "server/verification.rs"]
+mod verification;
