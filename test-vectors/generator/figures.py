@@ -121,7 +121,7 @@ def convert(group, case, answers, flags=(), result=None, named=False, source=Non
     refused = any(expected.get(name) is False for name in VERDICTS) or expected.get("status", 0) >= 400
     comment = case.get("id") or case.get("name")
     if comment is None:
-        scalars = [name for name in sorted(input) if isinstance(input[name], (str, int, float)) and not isinstance(input[name], bool)]
+        scalars = [name for name in sorted(input) if isinstance(input[name], (str, int, float)) and not isinstance(input[name], bool) and input[name] != ""]
         comment = f"{scalars[0]} {input[scalars[0]]}" if scalars else ""
     return group.test(
         comment, input, expected, result or ("invalid" if refused else "valid"), flags,

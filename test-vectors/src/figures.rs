@@ -335,7 +335,7 @@ fn text(document: &Value, member: &str) -> Option<Value> {
 /// What a case without a name is about: its first plain member.
 fn first_scalar(input: &Map<String, Value>) -> Option<String> {
     input.iter().find_map(|(name, value)| match value {
-        Value::String(text) => Some(format!("{name} {text}")),
+        Value::String(text) if !text.is_empty() => Some(format!("{name} {text}")),
         Value::Number(number) => Some(format!("{name} {number}")),
         _ => None,
     })

@@ -12,6 +12,7 @@ use serde_json::Value;
 mod crypto;
 mod export;
 mod risk;
+mod verification_http;
 mod verify;
 
 /// What became of one test.

@@ -11,7 +11,7 @@ use cwa_verify::qr::PcrTestCode;
 use cwa_verify::{DateOfBirth, DateOfBirthKey, HashedGuid, RegistrationToken, Tan, TeleTan, TestId};
 use serde_json::{Map, Value, json};
 
-use super::{Outcome, member, same};
+use super::{Outcome, member, same, verification_http};
 
 pub(super) fn run(family: &str, _group: &Group, test: &Test) -> Outcome {
     let (input, expected) = (&test.input, &test.expected);
@@ -29,6 +29,7 @@ pub(super) fn run(family: &str, _group: &Group, test: &Test) -> Outcome {
         "qr.pcr_v1" => pcr_test_code(input),
         "client.request_padding_250" => padded_request(input),
         "server.fake_delay_moving_average" => moving_average(input),
+        "cwa.verification_http" => return verification_http::run(input, expected),
         _ => return Outcome::NoRunner,
     };
     computed.and_then(|computed| compare(&computed, expected)).into()
