@@ -6,9 +6,13 @@ use core::num::NonZeroU32;
 
 use cwa_test_vectors::{Group, Test};
 use cwa_verify::fake::MovingAverageDelay;
-use cwa_verify::message::{RegistrationKey, RegistrationRequest, TokenRequest};
+use cwa_verify::message::{
+    RegistrationKey, RegistrationRequest, RegistrationTokenAnswer, TanAnswer, TestResultAnswer, TokenRequest,
+};
 use cwa_verify::qr::PcrTestCode;
-use cwa_verify::{DateOfBirth, DateOfBirthKey, HashedGuid, RegistrationToken, Tan, TeleTan, TestId};
+use cwa_verify::{
+    DateOfBirth, DateOfBirthKey, HashedGuid, LabId, RegistrationToken, Tan, TeleTan, TestId, TestResult,
+};
 use serde_json::{Map, Value, json};
 
 use super::{Outcome, member, same, verification_http};
@@ -28,8 +32,9 @@ pub(super) fn run(family: &str, _group: &Group, test: &Test) -> Outcome {
         "uuid4.syntax" => uuid4(input),
         "qr.pcr_v1" => pcr_test_code(input),
         "client.request_padding_250" => padded_request(input),
+        "server.response_sizes" => response_size(input),
         "server.fake_delay_moving_average" => moving_average(input),
-        "cwa.verification_http" => return verification_http::run(input, expected),
+        "cwa.verification_http" => return verification_http::run(test),
         _ => return Outcome::NoRunner,
     };
     computed.and_then(|computed| compare(&computed, expected)).into()
@@ -149,6 +154,48 @@ fn padded_request(input: &Value) -> Result<Value, String> {
     Ok(
         json!({ "padding": padding, "body_bytes": body.len(), "expected_body_bytes": cwa_verify::message::BODY_BYTES }),
     )
+}
+
+/// The size of an answer as the German server sent it: our members, padded by its constant number of characters.
+fn response_size(input: &Value) -> Result<Value, String> {
+    use rand::SeedableRng as _;
+    let rng = &mut rand::rngs::StdRng::seed_from_u64(0);
+    let response: String = member(input, "response")?;
+    let words = response.to_lowercase();
+    let says = |words_of: &[&str]| words_of.iter().any(|word| words.contains(word));
+    if says(&["error"]) {
+        return Ok(json!({ "json_bytes": 0 }));
+    }
+    let name = words.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+    let (body, padding) = match name {
+        "registrationtoken" => {
+            (RegistrationTokenAnswer::new(RegistrationToken::generate(rng)).encode(rng), 1)
+        }
+        "tan" => (TanAnswer::new(Tan::generate(rng)).encode(rng), 15),
+        "testresult" => {
+            let sampled = cwa_crypto::UnixTime::from_secs(1_595_426_400);
+            // The name of a laboratory has 64 characters unless the words say another number.
+            let length = words.split("labid").nth(1).and_then(|rest| {
+                rest.split(|c: char| !c.is_ascii_digit()).find_map(|digits| digits.parse().ok())
+            });
+            let named = says(&["labid"]) && !says(&["no sc", "no labid", "without labid"]);
+            let lab_id = LabId::parse(&"l".repeat(length.unwrap_or(LabId::MAX_LENGTH)));
+            let lab_id = lab_id.ok().filter(|_| named);
+            let mut answer = TestResultAnswer::new(TestResult::Positive, sampled, lab_id);
+            if says(&["no sc", "without sc"]) {
+                answer.sample_collected_at = None;
+            }
+            (answer.encode(rng), 45)
+        }
+        _ => return Err(format!("no answer is known by the name {response}")),
+    };
+    let mut message: Map<String, Value> = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
+    message.remove("responsePadding");
+    // Old clients, which send no such header, get no padding to registration and TAN.
+    if !(says(&["without cwa-fake", "no cwa-fake"]) && name != "testresult") {
+        message.insert("responsePadding".to_owned(), json!("p".repeat(padding)));
+    }
+    Ok(json!({ "json_bytes": Value::Object(message).to_string().len() }))
 }
 
 fn moving_average(input: &Value) -> Result<Value, String> {
