@@ -125,6 +125,9 @@ enum Command {
     /// Signed packages of keys: look into them, verify them, make them.
     #[command(subcommand)]
     Export(commands::export::ExportCommand),
+    /// Application configuration: look into it.
+    #[command(subcommand)]
+    Config(commands::config::ConfigCommand),
     /// teleTANs: make some, and find out what is wrong with one.
     #[command(subcommand)]
     Tan(commands::tan::TanCommand),
@@ -153,6 +156,7 @@ impl Command {
             Self::Match(arguments) => arguments.run(output),
             Self::Risk(command) => command.run(output),
             Self::Export(command) => command.run(global, output),
+            Self::Config(command) => command.run(output),
             Self::Tan(command) => command.run(global, output),
             Self::Qr(command) => command.run(output),
             Self::Guid(command) => command.run(global, output),

@@ -169,6 +169,9 @@ impl<'a> Audit<'a> {
 
     fn judge(&self, content: &[u8], export_sig: Option<&[u8]>, unexpected_members: &[String]) -> Report {
         let kind = Kind::of(content);
+        if let (Kind::Opaque, None, Err(error)) = (kind, export_sig, header::strip(content)) {
+            return unreadable(Some(kind), Code::NotAnExport, &error);
+        }
         let sig = export_sig.unwrap_or_default();
         let judgement = if kind == Kind::ExposureKeys {
             UnverifiedExport::parse(content, sig).map_err(|error| unreadable_export(&error)).map(|export| {
@@ -394,6 +397,8 @@ mod tests {
     fn a_bare_export_without_a_signature_is_invalid() {
         let report = Audit::new(&store()).files(&files().export_bin, None);
         assert_eq!((report.verdict, codes(&report)), (Verdict::Invalid, vec![Code::Unsigned]));
+        let report = Audit::new(&store()).files(b"anything at all", None);
+        assert_eq!((report.verdict, codes(&report)), (Verdict::Unreadable, vec![Code::NotAnExport]));
         let report = Audit::new(&store()).files(&files().export_bin, Some(&[]));
         assert_eq!((report.verdict, codes(&report)), (Verdict::Invalid, vec![Code::Unsigned]));
     }

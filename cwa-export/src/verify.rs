@@ -599,8 +599,16 @@ impl Outcome {
         if let Some(key) = candidates.iter().find(|key| key.verifies(digest, signature)) {
             return Self::Verified(Box::new((*key).clone()), look_up);
         }
+        // Whose signature it was meant to be is known if the caller chose the keys, or if a key has every name that the
+        // signature gives. The same id and version for another app is another key.
         let chosen = candidates.iter().any(|key| key.environment == Environment::Given);
-        if look_up == LookUp::All && !chosen {
+        let names_an_app = info.app_bundle_id.is_some() || info.android_package.is_some();
+        let named = match look_up {
+            LookUp::PackageIdVersion => true,
+            LookUp::IdVersion => !names_an_app,
+            LookUp::All => false,
+        };
+        if !named && !chosen {
             return Self::NoKey;
         }
         Self::Mismatch(candidates.iter().map(|key| key.id.clone()).collect())
@@ -756,14 +764,24 @@ mod tests {
 
     #[test]
     fn a_named_key_that_did_not_sign_refuses_even_beside_a_good_signature() {
-        let files = files(&[&signer(8), &signer(7)]);
-        let mut impostor = TrustedKey::given("nine", *signer(9).verifying_key());
-        impostor.environment = Environment::Production;
-        impostor.verification_key_id = Some("262".into());
-        impostor.verification_key_version = Some("v9".into());
-        let store: TrustStore = [impostor].into_iter().collect();
+        let named = |seed, version: &str| {
+            let info = SignatureInfo::new("262", version).with_app_bundle_id("org.example.en");
+            SoftwareSigner::new(SigningKey::from_slice(&[seed; 32]).unwrap(), info)
+        };
+        let files = files(&[&named(8, "v8"), &named(7, "v7")]);
+        let trusted = |seed: u8, version: &str| {
+            let mut key = TrustedKey::given(version, *signer(seed).verifying_key());
+            key.environment = Environment::Production;
+            key.packages = vec!["org.example.en".into()];
+            key.verification_key_id = Some("262".into());
+            key.verification_key_version = Some(version.into());
+            key
+        };
+        let store: TrustStore = [trusted(8, "v8"), trusted(7, "v7")].into_iter().collect();
+        assert!(verify(&files.export_bin, &files.export_sig, &store).is_ok());
+        let store: TrustStore = [trusted(8, "v8"), trusted(9, "v7")].into_iter().collect();
         let error = verify(&files.export_bin, &files.export_sig, &store).unwrap_err();
-        assert_eq!(codes(error), [Code::SignatureMismatch, Code::SignatureMismatch]);
+        assert_eq!(error, VerifyError::SignatureMismatch);
     }
 
     #[test]
@@ -774,6 +792,23 @@ mod tests {
         assert_eq!(error, VerifyError::NoTrustedKey);
         let error = verify(&files.export_bin, &files.export_sig, &store(&[8])).unwrap_err();
         assert_eq!(error, VerifyError::SignatureMismatch);
+    }
+
+    #[test]
+    fn the_id_and_version_of_a_trusted_key_for_another_app_name_nobody() {
+        let key = SigningKey::from_slice(&[7; 32]).unwrap();
+        let signed_as = |info| {
+            let signer = SoftwareSigner::new(key.clone(), info);
+            let files = files(&[&signer]);
+            verify(&files.export_bin, &files.export_sig, &TrustStore::built_in()).unwrap_err()
+        };
+        let german = SignatureInfo::new("262", "v1");
+        assert_eq!(signed_as(german.clone()), VerifyError::SignatureMismatch);
+        assert_eq!(
+            signed_as(german.clone().with_app_bundle_id("de.rki.coronawarnapp")),
+            VerifyError::SignatureMismatch
+        );
+        assert_eq!(signed_as(german.with_app_bundle_id("org.example")), VerifyError::NoTrustedKey);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One file, one noun. Each has its clap arguments, its JSON document, and functions from the one to the other.
 
 pub(crate) mod completions;
+pub(crate) mod config;
 pub(crate) mod export;
 pub(crate) mod guid;
 pub(crate) mod match_;

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use cwa_crypto::{ENIntervalNumber, UnixTime};
 use cwa_export::audit::Kind;
 use cwa_export::content::ExportContent;
+use cwa_export::header;
 use cwa_export::{UnverifiedContent, UnverifiedExport};
 use serde::Serialize;
 
@@ -61,6 +62,14 @@ pub(super) fn inspect(arguments: &InspectArguments, output: &mut Output) -> Resu
     let name = arguments.package.name();
     let (content, signatures) = arguments.package.read()?.open(&name)?;
     let kind = Kind::of(&content);
+    if let (Kind::Opaque, true, Err(error)) = (kind, signatures.is_empty(), header::strip(&content)) {
+        return Err(Failure::input(
+            "CWA-E1101",
+            format!("{name} is neither keys nor configuration, and not signed"),
+        )
+        .help("expected is a ZIP archive, or a bare export.bin")
+        .caused_by(error));
+    }
     let inspected = if kind == Kind::ExposureKeys {
         let export = UnverifiedExport::parse(&content, &signatures).map_err(|error| {
             Failure::input("CWA-E1102", format!("{name} cannot be read as an export"))
