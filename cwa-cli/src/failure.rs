@@ -30,8 +30,6 @@ pub(crate) enum Kind {
     Input,
     /// 4: there is no trusted key for the input.
     Untrusted,
-    /// 5: the network or a remote.
-    Remote,
     /// 74: this machine's files; nothing about the input's worth was learnt.
     System,
 }
@@ -71,7 +69,6 @@ impl Failure {
             Kind::Usage => 2,
             Kind::Input => 3,
             Kind::Untrusted => 4,
-            Kind::Remote => 5,
             Kind::System => 74,
         }
     }

@@ -65,7 +65,7 @@ impl World {
             .policy(policy)
             .scheduler(false)
             .signer(Arc::new(signer))
-            .configuration(DistributionPath::Configuration { country: COUNTRY }, configuration)
+            .configuration(CONFIGURATION, configuration)
             .credential(Credential::new("laboratory", [Permission::Laboratory], &laboratory_token))
             .portal_account(PortalAccount::new(OFFICER, &officer_password, [Permission::Hotline], &mut rng)?)
             .external(anywhere)
@@ -161,6 +161,9 @@ impl World {
 
 /// The country of the story.
 pub(super) const COUNTRY: Country = Country::GERMANY;
+
+/// Where its configuration is.
+pub(super) const CONFIGURATION: DistributionPath = DistributionPath::Configuration { country: COUNTRY };
 
 /// The day of the upload.
 pub(super) fn day_of_upload() -> Result<Day, Mishap> {
