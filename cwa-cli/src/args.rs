@@ -137,6 +137,10 @@ enum Command {
     /// GUIDs of tests.
     #[command(subcommand)]
     Guid(commands::guid::GuidCommand),
+    /// The reference server: for phones, laboratories, health officers and operators.
+    Serve(commands::serve::ServeArguments),
+    /// One run of the publishing job: close every hour that is over, sign, write.
+    Publish(commands::publish::PublishArguments),
     /// Known answers: what there is, and whether this program gives them.
     #[command(subcommand)]
     Vectors(commands::vectors::VectorsCommand),
@@ -160,6 +164,8 @@ impl Command {
             Self::Tan(command) => command.run(global, output),
             Self::Qr(command) => command.run(output),
             Self::Guid(command) => command.run(global, output),
+            Self::Serve(arguments) => arguments.run(global, output),
+            Self::Publish(arguments) => arguments.run(global, output),
             Self::Vectors(command) => command.run(output),
             Self::Tour(arguments) => commands::tour::tour(arguments, global, output),
             Self::Completions(arguments) => commands::completions::completions(arguments, output),

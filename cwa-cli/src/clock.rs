@@ -16,6 +16,8 @@ pub struct ProtocolClock(Source);
 #[derive(Clone, Debug)]
 enum Source {
     System,
+    /// The machine's clock, so many seconds ahead (or behind).
+    Shifted(i64),
     Manual(Arc<AtomicU64>),
 }
 
@@ -24,6 +26,20 @@ impl ProtocolClock {
     #[must_use]
     pub const fn system() -> Self {
         Self(Source::System)
+    }
+
+    /// A clock that goes like the machine's and shows `now` at this moment.
+    ///
+    /// ```
+    /// use cwa_cli::clock::ProtocolClock;
+    /// use cwa_crypto::UnixTime;
+    ///
+    /// let clock = ProtocolClock::starting_at(UnixTime::from_secs(1_595_376_000));
+    /// assert!((1_595_376_000..1_595_376_060).contains(&clock.now().as_secs()));
+    /// ```
+    #[must_use]
+    pub fn starting_at(now: UnixTime) -> Self {
+        Self(Source::Shifted(seconds(now).saturating_sub(seconds(system_time()))))
     }
 
     /// A clock that stands at `now` until it is set.
@@ -48,6 +64,10 @@ impl ProtocolClock {
     pub fn now(&self) -> UnixTime {
         match &self.0 {
             Source::System => system_time(),
+            Source::Shifted(ahead) => {
+                let shifted = seconds(system_time()).saturating_add(*ahead);
+                UnixTime::from_secs(u64::try_from(shifted).unwrap_or(0))
+            }
             Source::Manual(seconds) => UnixTime::from_secs(seconds.load(Ordering::SeqCst)),
         }
     }
@@ -59,7 +79,7 @@ impl ProtocolClock {
     /// The machine's clock is not ours to set.
     pub fn set(&self, now: UnixTime) -> Result<(), NotManual> {
         match &self.0 {
-            Source::System => Err(NotManual),
+            Source::System | Source::Shifted(_) => Err(NotManual),
             Source::Manual(seconds) => {
                 seconds.store(now.as_secs(), Ordering::SeqCst);
                 Ok(())
@@ -91,6 +111,10 @@ pub struct NotManual;
 pub(crate) fn system_time() -> UnixTime {
     let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     UnixTime::from_secs(since_epoch.map_or(0, |duration| duration.as_secs()))
+}
+
+fn seconds(time: UnixTime) -> i64 {
+    i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

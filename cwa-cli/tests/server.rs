@@ -25,6 +25,9 @@ mod internal;
 mod portal;
 #[path = "server/privacy.rs"]
 mod privacy;
+#[cfg(feature = "cli")]
+#[path = "server/process.rs"]
+mod process;
 #[path = "server/publisher.rs"]
 mod publisher;
 #[path = "server/submission.rs"]

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::Request;
 use axum::routing::any;
+use cwa_crypto::UnixTime;
 use cwa_export::index::DistributionPath;
 use cwa_export::signature::SigningKeyError;
 use cwa_export::{Country, SignatureInfo, SoftwareSigner};
@@ -32,8 +33,8 @@ use super::store::{OpenError, SqliteStore};
 use super::tasks::Tasks;
 use super::tree::Tree;
 use super::{
-    Addresses, App, Policy, Role, RunningServer, distribution, health, listener, portal, rng, submission,
-    test_result, verification,
+    Addresses, App, Policy, Publication, PublishError, Role, RunningServer, distribution, health, listener,
+    portal, rng, submission, test_result, verification,
 };
 use crate::clock::ProtocolClock;
 
@@ -255,70 +256,62 @@ impl ServerBuilder {
         self
     }
 
+    /// How the server will behave.
+    #[cfg(test)]
+    pub(super) const fn policy_ref(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Checks what can be checked without touching anything: keys, application configurations.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`], as [`start`](Self::start) would give it.
+    pub fn check(&self) -> Result<(), StartError> {
+        self.checked_configurations().map(drop)
+    }
+
+    /// Runs the publisher once, without serving: closes every hour that is over, and gives the packages it has written.
+    ///
+    /// # Errors
+    ///
+    /// The server could not start, or its publisher not finish; a [`PublishError`] is its source then.
+    pub async fn publish_once(mut self, now: UnixTime) -> Result<Vec<Publication>, StartError> {
+        self.roles = [Role::Publisher].into();
+        let app = self.open().await?;
+        let written = app.publish(now).await?;
+        app.store.checkpoint().await.map_err(OpenError::from)?;
+        Ok(written)
+    }
+
     /// Opens the storage, binds the listeners, and serves.
     ///
     /// # Errors
     ///
     /// [`StartError`]; nothing listens then.
-    pub async fn start(self) -> Result<RunningServer, StartError> {
-        let external = self.external.bind().await?;
-        let internal = self.internal.bind().await?;
-        let admin = self.admin.bind().await?;
-        let portal_listener = self.portal.bind().await?;
+    pub async fn start(mut self) -> Result<RunningServer, StartError> {
+        let listen = [&mut self.external, &mut self.internal, &mut self.admin, &mut self.portal];
+        let [external, internal, admin, portal_listener] =
+            listen.map(|listen| core::mem::replace(listen, Listen::loopback(0)));
+        let external = external.bind().await?;
+        let internal = internal.bind().await?;
+        let admin = admin.bind().await?;
+        let portal_listener = portal_listener.bind().await?;
         let addresses = Addresses {
             external: external.local_addr().map_err(StartError::Listener)?,
             internal: internal.local_addr().map_err(StartError::Listener)?,
             admin: admin.local_addr().map_err(StartError::Listener)?,
             portal: portal_listener.local_addr().map_err(StartError::Listener)?,
         };
-        make_private_directory(&self.data_dir)?;
-        let hash_key = match self.hash_key {
-            Some(key) => key,
-            None => stored_hash_key(&self.data_dir)?,
-        };
-        let database = self.database;
-        let store = tokio::task::spawn_blocking(move || SqliteStore::open(&database))
-            .await
-            .map_err(|error| StartError::Listener(io::Error::other(error)))??;
-        let metrics = Arc::new(Metrics::default());
-        let tree = Tree::new(self.www);
-        let mut configurations = self.configurations;
-        for (path, archive) in &configurations {
-            configuration::check_archive(*path, archive)?;
-        }
-        if let Some(signer) = &self.signer {
-            for file in &self.configuration_files {
-                let (path, archive) = configuration::sign_file(file, self.country, &**signer)?;
-                configurations.insert(path, archive);
+        for (name, address) in [("internal", addresses.internal), ("portal", addresses.portal)] {
+            if !address.ip().is_loopback() {
+                // What passes there are credentials.
+                tracing::warn!(
+                    "the {name} listener speaks plain HTTP and can be reached from outside; put TLS in front"
+                );
             }
         }
-        let publisher = match self.signer {
-            Some(signer) => Some(Publisher::new(
-                store.clone(),
-                Arc::clone(&metrics),
-                self.policy.publication,
-                Files { tree: tree.clone(), signer, country: self.country, configurations },
-                self.data_dir.join("publish.lock"),
-            )),
-            None if self.roles.contains(&Role::Publisher) => return Err(StartError::NoSigner),
-            None => None,
-        };
-        let portal = Portal::new(self.policy.portal.clone(), self.portal_accounts, &mut rng());
-        let app = Arc::new(App {
-            started_at: self.clock.now(),
-            verification: verification::Service::new(store.clone(), hash_key, self.policy.verification),
-            clock: self.clock,
-            policy: self.policy,
-            roles: self.roles,
-            scheduler: self.scheduler,
-            credentials: Credentials::new(self.credentials),
-            metrics,
-            tasks: Tasks::new(),
-            store,
-            distribution: Distribution::new(tree),
-            portal: Arc::new(portal),
-            publisher,
-        });
+        let app = Arc::new(self.open().await?);
         let (stop, stopping) = watch::channel(false);
         let mut running = JoinSet::new();
         for (listener, router, allowance) in [
@@ -333,6 +326,63 @@ impl ServerBuilder {
             running.spawn(super::jobs::run(Arc::clone(&app), stopping));
         }
         Ok(RunningServer { app, addresses, stop, running })
+    }
+
+    /// The signed configurations, after everything that can be checked was checked.
+    fn checked_configurations(&self) -> Result<BTreeMap<DistributionPath, Vec<u8>>, StartError> {
+        if self.signer.is_none() && self.roles.contains(&Role::Publisher) {
+            return Err(StartError::NoSigner);
+        }
+        let mut configurations = self.configurations.clone();
+        for (path, archive) in &configurations {
+            configuration::check_archive(*path, archive)?;
+        }
+        if let Some(signer) = &self.signer {
+            for file in &self.configuration_files {
+                let (path, archive) = configuration::sign_file(file, self.country, &**signer)?;
+                configurations.insert(path, archive);
+            }
+        }
+        Ok(configurations)
+    }
+
+    /// Everything but the listeners.
+    async fn open(mut self) -> Result<App, StartError> {
+        // A server publishes the keys of one country and takes no others.
+        self.policy.submission.country = self.country;
+        let configurations = self.checked_configurations()?;
+        make_private_directory(&self.data_dir)?;
+        let hash_key = match self.hash_key {
+            Some(key) => key,
+            None => stored_hash_key(&self.data_dir)?,
+        };
+        let database = self.database;
+        let store = tokio::task::spawn_blocking(move || SqliteStore::open(&database))
+            .await
+            .map_err(|error| StartError::Listener(io::Error::other(error)))??;
+        let metrics = Arc::new(Metrics::default());
+        let tree = Tree::new(self.www);
+        let publisher = self.signer.map(|signer| {
+            let files = Files { tree: tree.clone(), signer, country: self.country, configurations };
+            let lock_file = self.data_dir.join("publish.lock");
+            Publisher::new(store.clone(), Arc::clone(&metrics), self.policy.publication, files, lock_file)
+        });
+        let portal = Portal::new(self.policy.portal.clone(), self.portal_accounts, &mut rng());
+        Ok(App {
+            started_at: self.clock.now(),
+            verification: verification::Service::new(store.clone(), hash_key, self.policy.verification),
+            clock: self.clock,
+            policy: self.policy,
+            roles: self.roles,
+            scheduler: self.scheduler,
+            credentials: Credentials::new(self.credentials),
+            metrics,
+            tasks: Tasks::new(),
+            store,
+            distribution: Distribution::new(tree),
+            portal: Arc::new(portal),
+            publisher,
+        })
     }
 }
 
@@ -411,6 +461,12 @@ pub enum StartError {
         /// The file.
         path: PathBuf,
     },
+    /// A new key cannot be written.
+    #[error("a new key cannot be written")]
+    Key(#[source] io::Error),
+    /// The publisher did not finish.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
     /// A publisher needs a signing key.
     #[error("there is no signing key, and the publisher cannot do without")]
     NoSigner,
@@ -425,7 +481,7 @@ pub enum StartError {
     Open(#[from] OpenError),
 }
 
-fn make_private_directory(path: &Path) -> Result<(), StartError> {
+pub(super) fn make_private_directory(path: &Path) -> Result<(), StartError> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -447,20 +503,29 @@ pub(super) fn write_secret(path: &Path, content: &str) -> io::Result<()> {
 
 /// The hash key in the data directory; a new one on the first start.
 fn stored_hash_key(data_dir: &Path) -> Result<HashKey, StartError> {
-    const ID: HashKeyId = HashKeyId::new(1);
     let directory = data_dir.join("secrets");
     make_private_directory(&directory)?;
     let path = directory.join("hash.key");
     let unusable = |source| StartError::File { path: path.clone(), source };
-    let key = HashKey::generate(ID, &mut rng());
+    let key = HashKey::generate(HASH_KEY_ID, &mut rng());
     let text = Zeroizing::new(hex::encode(key.expose_bytes()) + "\n");
     match write_secret(&path, &text) {
         Ok(()) => return Ok(key),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(unusable(error)),
     }
-    let text = Zeroizing::new(fs::read_to_string(&path).map_err(unusable)?);
-    let mut bytes = [0; HashKey::LENGTH];
-    hex::decode_to_slice(text.trim(), &mut bytes).map_err(|_| StartError::HashKey { path: path.clone() })?;
-    Ok(HashKey::new(ID, bytes))
+    read_hash_key(&path)
 }
+
+/// The hash key in a file: 64 hexadecimal digits.
+pub(super) fn read_hash_key(path: &Path) -> Result<HashKey, StartError> {
+    let unreadable = |source| StartError::File { path: path.to_owned(), source };
+    let text = Zeroizing::new(fs::read_to_string(path).map_err(unreadable)?);
+    let mut bytes = [0; HashKey::LENGTH];
+    hex::decode_to_slice(text.trim(), &mut bytes)
+        .map_err(|_| StartError::HashKey { path: path.to_owned() })?;
+    Ok(HashKey::new(HASH_KEY_ID, bytes))
+}
+
+/// The id of a server's first hash key; another one is for a replacement.
+const HASH_KEY_ID: HashKeyId = HashKeyId::new(1);

@@ -24,7 +24,13 @@ pub(super) fn router(app: &Arc<App>) -> Router {
         let app = Arc::clone(&app);
         async move {
             let (request, _body) = request.into_parts();
-            reply(&app, &request).await.unwrap_or_else(ApiError::into_response)
+            reply(&app, &request).await.unwrap_or_else(|error| {
+                let mut response = error.into_response();
+                if error == ApiError::MethodNotAllowed {
+                    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+                }
+                response
+            })
         }
     }))
 }

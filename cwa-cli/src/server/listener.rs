@@ -34,11 +34,16 @@ pub(super) async fn serve(
     let graceful = GracefulShutdown::new();
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
-        let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { break };
-        let stream = tokio::select! {
+        let accepted = async {
+            // Closed never; if it were, the listener would end.
+            let permit = Arc::clone(&connections).acquire_owned().await.ok()?;
             // The address is dropped here. Nothing after this line can know it.
-            accepted = listener.accept() => accepted.map(|(stream, _address)| stream),
+            Some((permit, listener.accept().await.map(|(stream, _address)| stream)))
+        };
+        let (permit, stream) = tokio::select! {
+            Some(accepted) = accepted => accepted,
             () = stopped(&mut stop) => break,
+            else => break,
         };
         let stream = match stream {
             Ok(stream) => stream,

@@ -238,6 +238,29 @@ mod tests {
         ClientRequest::receive(request, RULES).await.map(|request| request.body)
     }
 
+    /// A body that never comes to its end.
+    struct Endless;
+
+    impl hyper::body::Body for Endless {
+        type Data = Bytes;
+        type Error = core::convert::Infallible;
+
+        fn poll_frame(
+            self: core::pin::Pin<&mut Self>,
+            _context: &mut core::task::Context<'_>,
+        ) -> core::task::Poll<Option<Result<hyper::body::Frame<Bytes>, Self::Error>>> {
+            core::task::Poll::Pending
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_in_time_is_not_waited_for() {
+        let rules = BodyRules { length_required: false, ..RULES };
+        let request = Request::builder().method("POST").body(Body::new(Endless)).unwrap();
+        let error = ClientRequest::receive(request, rules).await.unwrap_err();
+        assert_eq!(error, ApiError::RequestTimeout);
+    }
+
     #[tokio::test]
     async fn size_comes_before_method_and_method_before_media_type() {
         assert_eq!(receive("POST", "Application/JSON ; charset=utf-8", b"1234").await.unwrap(), "1234");
