@@ -17,7 +17,6 @@ pub mod reader;
 pub mod signature;
 mod signature_list;
 pub mod submission;
-pub mod transmission_risk;
 pub mod trust;
 pub mod verify;
 mod wire;

@@ -11,7 +11,6 @@ use cwa_export::content::ParseContentError;
 use cwa_export::finding::{Code, Finding};
 use cwa_export::p256::pkcs8::EncodePublicKey as _;
 use cwa_export::submission::{PerKeyPadding, Submission, SubmissionError, SubmissionPolicy};
-use cwa_export::transmission_risk::{days_from_level, level_from_days};
 use cwa_export::verify::{ParseExportError, VerifyError};
 use cwa_export::{Archive, TrustStore, TrustedKey, UnverifiedExport, VerifiedExport};
 use cwa_test_vectors::{Group, Test};
@@ -32,7 +31,6 @@ pub(super) fn run(family: &str, group: &Group, test: &Test) -> Outcome {
         "client.submission_sizes" => submission_size(input, expected),
         "cwa.distribution.expiry_policy" => expiry_policy(input, expected),
         "cwa.distribution.shifting_policy" => shifting_policy(input, expected),
-        "cwa.trl_dsos_maps" => transmission_risk_maps(expected),
         _ => return Outcome::NoRunner,
     };
     judge(result, test).into()
@@ -99,32 +97,6 @@ fn layers_of_verifying(error: &VerifyError) -> Vec<&'static str> {
         VerifyError::Refused { findings } => findings.iter().map(layer).collect(),
         _ => vec!["signature"],
     }
-}
-
-/// The tables between levels and days since onset, entry by entry, and the level of everything without an entry.
-fn transmission_risk_maps(expected: &Value) -> Result<(), Problem> {
-    let days_of: BTreeMap<String, i64> = member(expected, "dsos_from_trl")?;
-    for (number, days) in &days_of {
-        let level =
-            TransmissionRiskLevel::try_from(parsed(number)?).map_err(refused("transmission_risk_level"))?;
-        same(&format!("days of level {number}"), &days_from_level(level).map(i64::from), &Some(*days))?;
-    }
-    let level_of: BTreeMap<String, i64> = member(expected, "trl_from_dsos")?;
-    let default: i64 = member(expected, "default_trl")?;
-    if let Some(entries) = optional::<usize>(expected, "trl_from_dsos_entries")? {
-        same("trl_from_dsos_entries", &level_of.len(), &entries)?;
-    }
-    // All values there are, so that an entry too many is noticed as well as one too few.
-    for number in -15..=4000 {
-        let days = DaysSinceOnsetOfSymptoms::try_from(number).map_err(refused("days"))?;
-        let expected = level_of.get(&number.to_string()).copied().unwrap_or(default);
-        same(&format!("level of {number} days"), &i64::from(level_from_days(days)), &expected)?;
-    }
-    Ok(())
-}
-
-fn parsed(number: &str) -> Result<i64, String> {
-    number.parse().map_err(|_| format!("{number:?} is no number"))
 }
 
 /// An error with its causes.
