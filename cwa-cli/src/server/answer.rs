@@ -118,6 +118,7 @@ impl AnswerClass {
         });
         if let Err(error) = result {
             app.metrics.failed(error);
+            tracing::debug!(endpoint = name, kind = error.kind(), "refused");
         }
         let mut response = match result {
             Ok(answer) => {
