@@ -1,0 +1,360 @@
+//! The rules a file is judged by, and what was found.
+
+use std::collections::BTreeSet;
+
+use p256::ecdsa::Signature;
+
+use super::{Profile, SignedBy, VerifyError};
+use crate::content::{Anomalies, ExportContent};
+use crate::finding::{Code, Finding, Severity};
+use crate::key::{ExportKey, RawKey};
+use crate::signature::{self, DerError, ECDSA_P256_SHA256, SignatureInfo};
+use crate::signature_list::{ListedSignature, SignatureList};
+use crate::trust::{Environment, LookUp, TrustStore, TrustedKey};
+
+/// What an export says about its own signatures.
+#[derive(Clone, Copy)]
+pub(super) struct Listed<'a> {
+    pub(super) infos: &'a [SignatureInfo],
+    pub(super) batch: (Option<i32>, Option<i32>),
+}
+
+/// Everything that was found, and who signed.
+pub(crate) struct Judgement {
+    profile: Profile,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) signed_by: Option<(TrustedKey, LookUp)>,
+    /// Signatures, by number, that no trusted key made.
+    pub(crate) unexplained: Vec<(usize, Signature)>,
+}
+
+impl Judgement {
+    pub(super) const fn new(profile: Profile) -> Self {
+        Self { profile, findings: Vec::new(), signed_by: None, unexplained: Vec::new() }
+    }
+
+    pub(crate) fn find(&mut self, code: Code, message: impl Into<String>) {
+        self.findings.push(self.profile.weigh(Finding::new(code, message)));
+    }
+
+    pub(super) fn into_result(mut self) -> Result<SignedBy, VerifyError> {
+        let refused: Vec<_> =
+            self.findings.iter().filter(|finding| finding.severity == Severity::Error).cloned().collect();
+        match refused.as_slice() {
+            [] => {}
+            [only] if only.code == Code::NoTrustedKey => return Err(VerifyError::NoTrustedKey),
+            [only] if only.code == Code::SignatureMismatch => return Err(VerifyError::SignatureMismatch),
+            _ => return Err(VerifyError::Refused { findings: refused }),
+        }
+        let findings = core::mem::take(&mut self.findings);
+        self.signed_by
+            .map(|(key, look_up)| SignedBy { key, look_up, findings })
+            .ok_or(VerifyError::NoTrustedKey)
+    }
+
+    /// The rules for `export.bin` alone.
+    pub(super) fn of_content(content: &ExportContent<'_>, profile: Profile) -> Self {
+        let mut judgement = Self::new(profile);
+        judgement.of_anomalies(content.anomalies());
+        judgement.of_head(content);
+        judgement.of_keys(content);
+        judgement
+    }
+
+    fn of_anomalies(&mut self, anomalies: Anomalies) {
+        let Anomalies { unknown_fields, repeated_fields, not_minimal, overflowing } = anomalies;
+        if unknown_fields > 0 {
+            self.find(
+                Code::UnknownField,
+                format!("export.bin has {unknown_fields} fields that the format does not know"),
+            );
+        }
+        if repeated_fields > 0 {
+            let message =
+                format!("export.bin has {repeated_fields} fields that may occur once and occur again");
+            self.find(Code::RepeatedField, message);
+        }
+        if not_minimal > 0 {
+            self.find(
+                Code::NotCanonical,
+                format!("export.bin has {not_minimal} numbers not in their shortest form"),
+            );
+        }
+        if overflowing > 0 {
+            self.find(
+                Code::NumberOverflow,
+                format!("export.bin has {overflowing} numbers too large for their field"),
+            );
+        }
+    }
+
+    fn of_head(&mut self, content: &ExportContent<'_>) {
+        /// Most files of a batch (framework for Android, key file metadata).
+        const MAX_BATCH: i32 = 1_000_000;
+        match (content.batch_num(), content.batch_size()) {
+            (None, None) => {}
+            (Some(num), Some(size)) if 1 <= num && num <= size && size <= MAX_BATCH => {}
+            (Some(num), Some(size)) => {
+                self.find(Code::BatchInvalid, format!("the file is number {num} of {size}"))
+            }
+            (Some(_), None) => self.find(Code::BatchInvalid, "the file has a batch_num and no batch_size"),
+            (None, Some(_)) => self.find(Code::BatchInvalid, "the file has a batch_size and no batch_num"),
+        }
+        if let (Some(start), Some(end)) = (content.start_timestamp(), content.end_timestamp())
+            && start >= end
+        {
+            let message = format!("the export starts at {} and ends at {}", start.as_secs(), end.as_secs());
+            self.find(Code::TimesInvalid, message);
+        }
+    }
+
+    fn of_keys(&mut self, content: &ExportContent<'_>) {
+        let mut capped = Capped::default();
+        for (kind, raw) in
+            numbered("key", content.raw_keys()).chain(numbered("revised key", content.raw_revised_keys()))
+        {
+            if let Err(reason) = ExportKey::try_from(raw) {
+                capped.push(self, Code::KeyInvalid, || format!("{kind}: {reason}"));
+            }
+        }
+        capped.finish(self, Code::KeyInvalid, "keys that cannot be used");
+
+        let mut capped = Capped::default();
+        for key_data in duplicates(content) {
+            capped.push(self, Code::DuplicateKey, || {
+                format!("key {} occurs more than once", hex::encode(key_data))
+            });
+        }
+        capped.finish(self, Code::DuplicateKey, "keys that occur more than once");
+    }
+
+    /// The signatures, and the rules that tie them to what they sign.
+    pub(super) fn of_signatures(
+        &mut self,
+        content: &[u8],
+        list: &SignatureList<'_>,
+        listed: Option<Listed<'_>>,
+        trusted: &TrustStore,
+    ) {
+        let anomalies = list.anomalies;
+        if anomalies != Anomalies::default() {
+            self.find(Code::SignatureListMalformed, format!("export.sig has {anomalies}"));
+        }
+        if list.signatures.is_empty() {
+            self.find(Code::Unsigned, "export.sig holds no signature");
+            return;
+        }
+        if let Some(listed) = listed
+            && listed.infos.len() != list.signatures.len()
+        {
+            let (infos, signatures) = (listed.infos.len(), list.signatures.len());
+            let message = format!(
+                "the export lists {infos} signature infos, and export.sig holds {signatures} signatures"
+            );
+            self.find(Code::SignatureCount, message);
+        }
+
+        let digest = signature::digest(content);
+        let mut outcomes = Vec::new();
+        for (index, signature) in list.signatures.iter().enumerate() {
+            let number = index.saturating_add(1);
+            if let Some(listed) = listed {
+                self.of_tie(number, signature, listed);
+            }
+            let info = self.of_info(number, signature);
+            let read = self.of_encoding(number, signature);
+            outcomes.push((number, read, Outcome::of(&digest, &info, read.as_ref(), trusted)));
+        }
+        self.conclude(&outcomes);
+    }
+
+    /// The name and the batch beside a signature are those that the signed export gives.
+    fn of_tie(&mut self, number: usize, signature: &ListedSignature<'_>, listed: Listed<'_>) {
+        if !signature.signature_info.as_ref().is_some_and(|info| listed.infos.contains(info)) {
+            let message =
+                format!("the signature info of signature {number} is not one that the export lists");
+            self.find(Code::SignatureInfoMismatch, message);
+        }
+        let (num, size) = listed.batch;
+        for (name, beside, within) in
+            [("batch_num", signature.batch_num, num), ("batch_size", signature.batch_size, size)]
+        {
+            if beside.is_none() || beside != within {
+                let text = |number: Option<i32>| {
+                    number.map_or_else(|| "absent".to_owned(), |number| number.to_string())
+                };
+                let message = format!(
+                    "{name} of signature {number} is {}, and that of the export {}",
+                    text(beside),
+                    text(within)
+                );
+                self.find(Code::SignatureBatch, message);
+            }
+        }
+    }
+
+    /// The name of the key, brought into today's form.
+    fn of_info(&mut self, number: usize, signature: &ListedSignature<'_>) -> SignatureInfo {
+        let info = signature.signature_info.clone().unwrap_or_default();
+        if let Some(modern) = modern(&info) {
+            let message =
+                format!("the signature info of signature {number} has the field numbers of May 2020");
+            self.find(Code::LegacySignatureInfo, message);
+            return modern;
+        }
+        match info.signature_algorithm.as_deref() {
+            Some(ECDSA_P256_SHA256) => {}
+            Some(text) => {
+                let message =
+                    format!("the algorithm of signature {number} is {text:?}, not {ECDSA_P256_SHA256}");
+                self.find(Code::SignatureAlgorithm, message);
+            }
+            None => self.find(Code::SignatureAlgorithm, format!("signature {number} names no algorithm")),
+        }
+        info
+    }
+
+    fn of_encoding(&mut self, number: usize, signature: &ListedSignature<'_>) -> Option<Signature> {
+        let bytes = signature.signature.unwrap_or_default();
+        match signature::parse_der(bytes) {
+            Ok(signature) => Some(signature),
+            Err(error) => {
+                self.find(Code::SignatureEncoding, format!("signature {number}: {error}"));
+                // A raw signature is read all the same: a lenient profile may let it pass, and a strict one says more
+                // about what was signed.
+                (error == DerError::Raw).then(|| Signature::from_slice(bytes).ok()).flatten()
+            }
+        }
+    }
+
+    fn conclude(&mut self, outcomes: &[(usize, Option<Signature>, Outcome)]) {
+        self.signed_by = outcomes.iter().find_map(|(_, _, outcome)| match outcome {
+            Outcome::Verified(key, look_up) => Some((TrustedKey::clone(key), *look_up)),
+            _ => None,
+        });
+        for (number, signature, outcome) in outcomes {
+            match outcome {
+                Outcome::Verified(key, look_up) => {
+                    let environment = key.environment;
+                    let message = format!("signature {number} was made by {}, found by {look_up}", key.id);
+                    self.find(Code::KeyLookUp, message);
+                    let message = format!("{} is a {environment} key", key.id);
+                    match environment {
+                        Environment::Test => self.find(Code::TestKey, message),
+                        Environment::Sample => self.find(Code::SampleKey, message),
+                        Environment::Production | Environment::Given => {}
+                    }
+                }
+                Outcome::Mismatch(keys) => {
+                    let message = format!("signature {number} does not verify under {}", keys.join(", "));
+                    self.find(Code::SignatureMismatch, message);
+                    self.unexplained.extend(signature.map(|signature| (*number, signature)));
+                }
+                Outcome::NoKey if self.signed_by.is_some() => {
+                    self.find(
+                        Code::SignatureNotChecked,
+                        format!("no trusted key is known for signature {number}"),
+                    );
+                }
+                Outcome::NoKey => {
+                    self.find(Code::NoTrustedKey, format!("no trusted key made signature {number}"));
+                    self.unexplained.extend(signature.map(|signature| (*number, signature)));
+                }
+                Outcome::Unreadable => {}
+            }
+        }
+    }
+}
+
+/// What became of one signature.
+enum Outcome {
+    Verified(Box<TrustedKey>, LookUp),
+    /// It names these keys, or the caller chose them, and none of them made it.
+    Mismatch(Vec<String>),
+    NoKey,
+    Unreadable,
+}
+
+impl Outcome {
+    fn of(
+        digest: &[u8; 32],
+        info: &SignatureInfo,
+        signature: Option<&Signature>,
+        trusted: &TrustStore,
+    ) -> Self {
+        let Some(signature) = signature else {
+            return Self::Unreadable;
+        };
+        let (look_up, candidates) = trusted.candidates(info);
+        if let Some(key) = candidates.iter().find(|key| key.verifies(digest, signature)) {
+            return Self::Verified(Box::new((*key).clone()), look_up);
+        }
+        // Whose signature it was meant to be is known if the caller chose the keys, or if a key has every name that the
+        // signature gives. The same id and version for another app is another key.
+        let chosen = candidates.iter().any(|key| key.environment == Environment::Given);
+        let names_an_app = info.app_bundle_id.is_some() || info.android_package.is_some();
+        let named = match look_up {
+            LookUp::PackageIdVersion => true,
+            LookUp::IdVersion => !names_an_app,
+            LookUp::All => false,
+        };
+        if !named && !chosen {
+            return Self::NoKey;
+        }
+        Self::Mismatch(candidates.iter().map(|key| key.id.clone()).collect())
+    }
+}
+
+/// The first findings of one kind, so that a file with a million bad keys does not give a million findings.
+#[derive(Default)]
+pub(crate) struct Capped {
+    count: usize,
+}
+
+impl Capped {
+    const MAX: usize = 20;
+
+    pub(crate) fn push(&mut self, judgement: &mut Judgement, code: Code, message: impl FnOnce() -> String) {
+        self.count = self.count.saturating_add(1);
+        if self.count <= Self::MAX {
+            judgement.find(code, message());
+        }
+    }
+
+    pub(crate) fn finish(self, judgement: &mut Judgement, code: Code, what: &str) {
+        if let Some(more @ 1..) = self.count.checked_sub(Self::MAX) {
+            judgement.find(code, format!("and {more} more {what}"));
+        }
+    }
+}
+
+/// The info with today's field numbers, if it has those of May 2020: there 2 was the version, 3 the id, 4 the algorithm.
+fn modern(info: &SignatureInfo) -> Option<SignatureInfo> {
+    let is_oid = info.verification_key_id.as_deref() == Some(ECDSA_P256_SHA256);
+    (is_oid && info.signature_algorithm.is_none()).then(|| SignatureInfo {
+        app_bundle_id: info.app_bundle_id.clone(),
+        android_package: None,
+        verification_key_version: info.android_package.clone(),
+        verification_key_id: info.verification_key_version.clone(),
+        signature_algorithm: info.verification_key_id.clone(),
+    })
+}
+
+fn numbered<'a>(
+    kind: &'static str,
+    keys: impl Iterator<Item = RawKey<'a>>,
+) -> impl Iterator<Item = (String, RawKey<'a>)> {
+    keys.enumerate().map(move |(index, key)| (format!("{kind} {}", index.saturating_add(1)), key))
+}
+
+/// Key data that occurs more than once, among keys and revised keys taken together.
+fn duplicates(content: &ExportContent<'_>) -> BTreeSet<[u8; ExportKey::LENGTH]> {
+    let data = |raw: RawKey<'_>| raw.key_data.and_then(|data| <[u8; ExportKey::LENGTH]>::try_from(data).ok());
+    let mut all: Vec<_> = content.raw_keys().chain(content.raw_revised_keys()).filter_map(data).collect();
+    // Most publishers sort, which this notices in one pass.
+    all.sort_unstable();
+    all.windows(2)
+        .filter(|pair| pair.first() == pair.last())
+        .filter_map(|pair| pair.first().copied())
+        .collect()
+}

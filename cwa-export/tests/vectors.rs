@@ -1,0 +1,126 @@
+//! Known answers for signed files, archives and uploads; every case that has to be refused is, by the layer it names.
+#![allow(missing_docs, reason = "an integration test has no documentation")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
+
+use cwa_crypto::UnixTime;
+use cwa_export::submission::{Submission, SubmissionError, SubmissionPolicy};
+use cwa_export::verify::VerifyError;
+use cwa_export::{Archive, TrustStore, TrustedKey, UnverifiedExport};
+use cwa_test_vectors::{Group, Test, Verdict};
+use serde_json::Value;
+
+/// Runs `check` on every test of a family; it gives what was read, or the layers that refused.
+fn run(family: &str, check: impl Fn(&Group, &Test) -> Result<(), Vec<&'static str>>) {
+    let mut count = 0;
+    for (name, json) in cwa_test_vectors::builtin() {
+        for group in
+            cwa_test_vectors::parse(json).unwrap().test_groups.iter().filter(|group| group.family == family)
+        {
+            for test in &group.tests {
+                count += 1;
+                let about = format!("{name} tc{}: {}", test.tc_id, test.comment);
+                match (test.result, check(group, test)) {
+                    (Verdict::Valid, Err(layers)) => panic!("{about}: refused by {layers:?}"),
+                    (Verdict::Invalid, Ok(())) => panic!("{about}: accepted"),
+                    (Verdict::Invalid, Err(layers)) => {
+                        let expected = test.error.as_deref().unwrap();
+                        assert!(
+                            layers.contains(&expected),
+                            "{about}: refused by {layers:?}, not by {expected}"
+                        );
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+    assert!(count > 0, "there is no test of {family}");
+}
+
+fn bytes(test: &Test, name: &str) -> Vec<u8> {
+    hex::decode(test.input[name].as_str().unwrap()).unwrap()
+}
+
+#[test]
+fn archives() {
+    run("export.archive", |_, test| {
+        let archive = Archive::read(&bytes(test, "zip")).map_err(|_| vec!["archive"])?;
+        if !archive.unexpected_members().is_empty() {
+            return Err(vec!["archive"]);
+        }
+        if test.result == Verdict::Valid {
+            assert_eq!(test.expected["export_bin"], hex::encode(archive.export_bin()));
+            assert_eq!(test.expected["export_sig"], hex::encode(archive.export_sig()));
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn signed_files() {
+    use cwa_export::content::ParseContentError;
+    use cwa_export::finding::Code;
+    use cwa_export::verify::ParseExportError;
+    run("export.verify", |group, test| {
+        let pem = group.data["public_key_pem"].as_str().unwrap();
+        let trusted: TrustStore = [TrustedKey::from_pem("vectors", pem).unwrap()].into_iter().collect();
+        let (bin, sig) = (bytes(test, "export_bin"), bytes(test, "export_sig"));
+        let export = UnverifiedExport::parse(&bin, &sig).map_err(|error| match error {
+            ParseExportError::Content(ParseContentError::Header(_)) => vec!["header"],
+            ParseExportError::Content(_) => vec!["payload"],
+            _ => vec!["signature_list"],
+        })?;
+        let verified = export.verify(&trusted).map_err(|error| match error {
+            VerifyError::Refused { findings } => findings
+                .iter()
+                .map(|finding| match finding.code {
+                    Code::RepeatedField | Code::NumberOverflow | Code::BatchInvalid | Code::TimesInvalid => {
+                        "payload"
+                    }
+                    Code::KeyInvalid | Code::DuplicateKey => "key",
+                    Code::SignatureMismatch | Code::NoTrustedKey | Code::SignatureEncoding => "signature",
+                    _ => "signature_list",
+                })
+                .collect(),
+            _ => vec!["signature"],
+        })?;
+        if test.result == Verdict::Valid {
+            let keys: Vec<String> = verified.keys().map(|key| hex::encode(key.key_data)).collect();
+            let expected: Vec<&str> = test.expected["keys"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|key| key["key_data"].as_str().unwrap())
+                .collect();
+            assert_eq!(keys, expected, "tc{}", test.tc_id);
+            assert_eq!(test.expected["region"].as_str(), verified.content().region());
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn uploads() {
+    run("export.submission", |group, test| {
+        let now = UnixTime::from_secs(group.data["now"].as_u64().unwrap());
+        let read = Submission::parse(&bytes(test, "payload"), &SubmissionPolicy::cwa(), now);
+        let accepted = read.map_err(|error| {
+            vec![match error {
+                SubmissionError::TooLarge { .. } | SubmissionError::Malformed => "payload",
+                SubmissionError::NoKeys
+                | SubmissionError::TooManyKeys { .. }
+                | SubmissionError::NothingRemains { .. } => "keys",
+                SubmissionError::Key { .. } => "key",
+                _ => "countries",
+            }]
+        })?;
+        let keys: Vec<Value> =
+            accepted.submission.keys.iter().map(|key| Value::from(hex::encode(key.key_data))).collect();
+        let expected: Vec<Value> =
+            test.expected["keys"].as_array().unwrap().iter().map(|key| key["key_data"].clone()).collect();
+        assert_eq!(keys, expected, "tc{}", test.tc_id);
+        assert_eq!(test.expected["dropped_future"], accepted.dropped.future);
+        assert_eq!(test.expected["dropped_too_old"], accepted.dropped.too_old);
+        Ok(())
+    });
+}
