@@ -141,7 +141,6 @@ fn page(title: &str, officer: Option<Officer<'_>>, main: &str) -> String {
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
 <title>{title} – Exposure notification portal</title>
 <link rel="stylesheet" href="/portal/style.css">
 </head>
