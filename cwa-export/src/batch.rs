@@ -97,8 +97,9 @@ impl fmt::Display for Hour {
 pub struct PendingKey {
     /// The key.
     pub key: DiagnosisKey,
-    /// When it arrived.
-    pub submitted_at: UnixTime,
+    /// The first hour that may hold it, as [`PublicationPolicy::earliest_hour`] said when it arrived. A store keeps this
+    /// hour and not the moment of arrival, which nobody needs and which would tell keys of one upload apart from others.
+    pub earliest_hour: Hour,
 }
 
 /// The rules a publisher follows. [`PublicationPolicy::default`] has the numbers of the German production server.
@@ -152,7 +153,8 @@ impl PublicationPolicy {
     #[must_use]
     pub const fn earliest_hour(&self, key_end: UnixTime, submitted_at: UnixTime) -> Hour {
         let embargo_end = key_end.plus(self.embargo_seconds);
-        if submitted_at.as_secs() < embargo_end.as_secs() {
+        // At the very second at which the embargo ends the German server still says "before", and its tests with it.
+        if submitted_at.as_secs() <= embargo_end.as_secs() {
             Hour::at(embargo_end.plus(Hour::SECONDS))
         } else {
             Hour::at(submitted_at)
@@ -171,7 +173,7 @@ impl PublicationPolicy {
         let mut closed = ClosedHour { hour, publish: Vec::new(), padding: Vec::new(), shifted: Vec::new() };
         let mut longest_wait = 0;
         for (index, candidate) in pending.iter().enumerate() {
-            let earliest = self.earliest_hour(candidate.key.end(), candidate.submitted_at);
+            let earliest = candidate.earliest_hour;
             if earliest <= hour && self.may_be_published(&candidate.key) {
                 closed.publish.push(index);
                 longest_wait = longest_wait.max(hour.get().saturating_sub(earliest.get()));
@@ -317,7 +319,8 @@ mod tests {
     }
 
     fn pending(id: u8, submitted_at: UnixTime) -> PendingKey {
-        PendingKey { key: key(id, MIDNIGHT.minus(Day::SECONDS)), submitted_at }
+        let key = key(id, MIDNIGHT.minus(Day::SECONDS));
+        PendingKey { key, earliest_hour: policy(1).earliest_hour(key.end(), submitted_at) }
     }
 
     fn rng() -> StdRng {
@@ -340,7 +343,8 @@ mod tests {
 
     #[rstest]
     #[case::a_second_before_the_embargo_ends(2 * 3600 - 1, 3)]
-    #[case::when_it_ends(2 * 3600, 2)]
+    #[case::when_it_ends(2 * 3600, 3)]
+    #[case::a_second_after_it_has_ended(2 * 3600 + 1, 2)]
     #[case::just_before_the_next_hour(3 * 3600 - 1, 2)]
     fn a_key_is_not_published_until_two_hours_after_it_expired(#[case] submitted: u64, #[case] hour: u64) {
         let earliest = policy(1).earliest_hour(MIDNIGHT, MIDNIGHT.plus(submitted));
@@ -396,7 +400,8 @@ mod tests {
 
     #[test]
     fn a_key_under_embargo_counts_for_nothing() {
-        let live = PendingKey { key: key(9, MIDNIGHT), submitted_at: MIDNIGHT.plus(1200) };
+        let earliest_hour = policy(2).earliest_hour(MIDNIGHT, MIDNIGHT.plus(1200));
+        let live = PendingKey { key: key(9, MIDNIGHT), earliest_hour };
         let due = pending(1, MIDNIGHT);
         let closed = policy(2).close_hour(Hour::at(MIDNIGHT.plus(2 * 3600)), &[live, due], &mut rng());
         assert_eq!((closed.publish.as_slice(), closed.shifted.as_slice()), (&[][..], &[1][..]));

@@ -159,13 +159,13 @@ proptest! {
                 let start = ENIntervalNumber::at(hour.day().minus(*days_ago).start());
                 let data = u128::try_from(index).unwrap().to_be_bytes();
                 let key = DiagnosisKey::new(data, start, RollingPeriod::FULL_DAY);
-                pending.push(PendingKey { key, submitted_at: hour.start().plus(100) });
+                let earliest_hour = policy.earliest_hour(key.end(), hour.start().plus(100));
+                pending.push(PendingKey { key, earliest_hour });
             }
             let closed = policy.close_hour(hour, &pending, &mut rng);
             prop_assert!(closed.key_count() == 0 || closed.key_count() >= threshold);
             for index in &closed.publish {
-                let PendingKey { key, submitted_at } = pending[*index];
-                let earliest = policy.earliest_hour(key.end(), submitted_at);
+                let PendingKey { key, earliest_hour: earliest } = pending[*index];
                 prop_assert!(earliest <= hour && hour.get() - earliest.get() <= policy.max_shift_hours);
                 prop_assert!(hour.end() >= key.end().plus(policy.embargo_seconds));
             }

@@ -79,7 +79,7 @@ CREATE TABLE diagnosis_key (
   transmission_risk_level       INTEGER,
   report_type                   INTEGER,
   days_since_onset_of_symptoms  INTEGER,
-  submission_hour               INTEGER NOT NULL,   -- hours since the epoch: no finer, so that keys of one upload do not share a moment
+  earliest_hour                 INTEGER NOT NULL,   -- hours since the epoch: the first hour whose package may hold the key
   package_hour                  INTEGER             -- the hour whose package holds the key; null while it waits
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX diagnosis_key_package_hour ON diagnosis_key (package_hour);

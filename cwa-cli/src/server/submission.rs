@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
+use cwa_export::batch::PendingKey;
 use cwa_export::submission::{Submission, SubmissionError};
 use cwa_verify::service::Reservation;
 use cwa_verify::store::{ConfirmError, ReserveError};
@@ -76,7 +77,13 @@ async fn submit(app: Arc<App>, request: ClientRequest) -> Result<Answer, ApiErro
         Reservation::Granted { id, .. } => id,
     };
     let keys_dropped = u32::try_from(accepted.dropped.lost()).unwrap_or(u32::MAX);
-    let keys = accepted.submission.keys;
+    let publication = &app.policy.publication;
+    let keys: Vec<_> = accepted
+        .submission
+        .keys
+        .into_iter()
+        .map(|key| PendingKey { key, earliest_hour: publication.earliest_hour(key.end(), now) })
+        .collect();
     let key_count = keys.len() as u64;
     let upload = Upload { reservation, keys, keys_dropped };
     match app.store.store_and_confirm(upload, now).await {

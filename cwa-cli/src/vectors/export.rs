@@ -400,7 +400,10 @@ fn shifting_policy(input: &Value, expected: &Value) -> Result<(), Problem> {
     let mut published = Map::new();
     for (&number, &count) in &hours {
         let hour = hour_of(number);
-        pending.extend(core::iter::repeat_n(PendingKey { key, submitted_at: hour.start() }, count));
+        pending.extend(core::iter::repeat_n(
+            PendingKey { key, earliest_hour: policy.earliest_hour(key.end(), hour.start()) },
+            count,
+        ));
         let closed = policy.close_hour(hour, &pending, &mut rand::rngs::StdRng::seed_from_u64(0));
         published.insert(number.to_string(), json!(closed.key_count()));
         let mut index = 0;

@@ -242,6 +242,6 @@ async fn submissions_are_stored_by_the_hour_and_without_a_tan() {
     server.clock.advance(1234).unwrap();
     let tan = server.fresh_tan(1).await;
     assert_eq!(server.submit(&tan, &payload(vec![key(1, 1, NOW)])).await.status, 200);
-    assert_eq!(server.count(&format!("diagnosis_key WHERE submission_hour = {}", NOW.as_secs() / 3600)), 1);
+    assert_eq!(server.count(&format!("diagnosis_key WHERE earliest_hour = {}", NOW.as_secs() / 3600)), 1);
     assert_eq!((server.count("tan"), server.count("receipt"), server.count("submission")), (0, 1, 1));
 }

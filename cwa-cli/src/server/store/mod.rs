@@ -9,7 +9,7 @@ mod worker;
 use std::collections::BTreeMap;
 
 use cwa_crypto::{DiagnosisKey, UnixTime};
-use cwa_export::batch::{ClockBehind, Hour, PublicationPolicy};
+use cwa_export::batch::{ClockBehind, Hour, PendingKey, PublicationPolicy};
 use cwa_verify::ReservationId;
 use cwa_verify::store::{Confirmed, Storage};
 
@@ -89,8 +89,8 @@ pub(super) trait PackageStore: Storage {
 pub(super) struct Upload {
     /// Under this id.
     pub(super) reservation: ReservationId,
-    /// What is to be stored; never empty.
-    pub(super) keys: Vec<DiagnosisKey>,
+    /// What is to be stored, and from when on it may be published; never empty.
+    pub(super) keys: Vec<PendingKey>,
     /// How many keys of the payload are not among them.
     pub(super) keys_dropped: u32,
 }

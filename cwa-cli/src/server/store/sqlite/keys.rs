@@ -29,8 +29,8 @@ impl SubmissionStore for SqliteStore {
             if confirmed == Confirmed::Before {
                 return Ok(confirmed);
             }
-            for key in &upload.keys {
-                insert(transaction, key, Hour::at(now), None)?;
+            for pending in &upload.keys {
+                insert(transaction, &pending.key, pending.earliest_hour, None)?;
             }
             execute(
                 transaction,
@@ -236,15 +236,14 @@ fn pending(transaction: &Transaction<'_>) -> Result<Vec<PendingKey>, StoreError>
     all(
         transaction,
         "SELECT key_data, rolling_start_interval_number, rolling_period, transmission_risk_level, report_type,
-                days_since_onset_of_symptoms, submission_hour
+                days_since_onset_of_symptoms, earliest_hour
          FROM diagnosis_key WHERE package_hour IS NULL ORDER BY key_data",
         [],
         |row| Ok((diagnosis_key(row), row.get(6)?)),
     )?
     .into_iter()
-    .map(|(key, submitted)| {
-        let submitted = hour(submitted, "diagnosis_key.submission_hour")?;
-        Ok(PendingKey { key: key?, submitted_at: submitted.start() })
+    .map(|(key, earliest)| {
+        Ok(PendingKey { key: key?, earliest_hour: hour(earliest, "diagnosis_key.earliest_hour")? })
     })
     .collect()
 }
@@ -253,13 +252,13 @@ fn pending(transaction: &Transaction<'_>) -> Result<Vec<PendingKey>, StoreError>
 fn insert(
     transaction: &Transaction<'_>,
     key: &DiagnosisKey,
-    submitted: Hour,
+    earliest: Hour,
     package: Option<Hour>,
 ) -> Result<(), StoreError> {
     execute(
         transaction,
         "INSERT INTO diagnosis_key (key_data, rolling_start_interval_number, rolling_period, transmission_risk_level,
-                                    report_type, days_since_onset_of_symptoms, submission_hour, package_hour)
+                                    report_type, days_since_onset_of_symptoms, earliest_hour, package_hour)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
         params![
             key.key_data,
@@ -268,7 +267,7 @@ fn insert(
             key.transmission_risk_level.map(TransmissionRiskLevel::get),
             key.report_type.map(ReportType::number),
             key.days_since_onset_of_symptoms.map(DaysSinceOnsetOfSymptoms::get),
-            column(submitted),
+            column(earliest),
             package.map(column),
         ],
     )?;
