@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod server;
+mod yaml;
 
 #[cfg(feature = "cli")]
 mod args;

@@ -189,15 +189,9 @@ const OTHER_PARTS: &[(&str, Kind, &str)] = &[
 ];
 
 fn of_yaml(file: String, path: &Path, text: &str) -> Result<InspectedFile, Failure> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let unreadable = |error: String| {
+    let yaml: Value = crate::yaml::read(path, text).map_err(|error| {
         Failure::input("CWA-E0401", format!("{file} is no application configuration, nor YAML: {error}"))
-    };
-    let options = serde_saphyr::options! { with_snippet: false }
-        .with_filesystem_root(directory)
-        .map_err(|error| unreadable(error.to_string()))?;
-    let yaml: Value =
-        serde_saphyr::from_str_with_options(text, options).map_err(|error| unreadable(error.to_string()))?;
+    })?;
     let has = |member: &str| yaml.get(member).is_some();
 
     let kind = Kind::ApplicationConfigurationV1;

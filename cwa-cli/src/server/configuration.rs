@@ -33,7 +33,8 @@ pub(super) fn sign_file(
     }
     let at = |problem| ConfigurationFileError::Content { path: path.to_owned(), problem };
     if let Some(text) = as_text(&bytes) {
-        let v1 = from_yaml(path, text)?;
+        let v1: ConfigurationV1 = crate::yaml::read(path, text)
+            .map_err(|source| ConfigurationFileError::Yaml { path: path.to_owned(), source })?;
         return Ok((DistributionPath::Configuration { country }, sign_v1(&v1, signer).map_err(at)?));
     }
     let archive;
@@ -71,19 +72,6 @@ pub(super) fn check_archive(path: DistributionPath, bytes: &[u8]) -> Result<(), 
         (DistributionPath::ConfigurationIos, Configuration::V2(v2)) if v2.platform == Platform::Ios => Ok(()),
         _ => Err(ConfigurationProblem::WrongPlace { path: path.to_string() }),
     }
-}
-
-/// A configuration v1 in YAML; `!include NAME` takes the file `NAME` beside it, and nothing outside its directory.
-fn from_yaml(path: &Path, text: &str) -> Result<ConfigurationV1, ConfigurationFileError> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let unparseable = |source: Box<dyn core::error::Error + Send + Sync>| ConfigurationFileError::Yaml {
-        path: path.to_owned(),
-        source,
-    };
-    let options = serde_saphyr::options! { with_snippet: false }
-        .with_filesystem_root(directory)
-        .map_err(|error| unparseable(Box::new(error)))?;
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| unparseable(Box::new(error)))
 }
 
 fn sign_v1(v1: &ConfigurationV1, signer: &dyn Signer) -> Result<Vec<u8>, ConfigurationProblem> {

@@ -430,10 +430,7 @@ async fn issue(app: &Arc<App>, cookie: &str, form: &Form, now: UnixTime) -> Repl
     match issued {
         Ok(issued) => {
             let minutes = issued.valid_until.seconds_since(now) / 60;
-            Reply::page(
-                StatusCode::OK,
-                pages::issued(officer, issued.tele_tan.expose_text(), issued.valid_until, minutes),
-            )
+            Reply::page(StatusCode::OK, pages::issued(officer, &issued.tele_tan, issued.valid_until, minutes))
         }
         Err(error) => {
             app.metrics.failed(error);
