@@ -238,7 +238,8 @@ impl SubmissionPolicy {
     /// The rules of the framework alone: no midnight, no demand for a level.
     #[must_use]
     pub fn framework() -> Self {
-        Self { start_at_midnight: false, level_or_days_required: false, ..Self::cwa() }
+        // A phone that retires its key early hands over that key beside those of 14 days.
+        Self { max_keys: 30, start_at_midnight: false, level_or_days_required: false, ..Self::cwa() }
     }
 
     fn submission_type(&self, number: i32) -> Result<SubmissionType, SubmissionError> {

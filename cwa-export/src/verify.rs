@@ -27,7 +27,8 @@ pub(crate) use judgement::{Capped, Judgement};
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Profile {
-    /// Every rule holds. Then no single bit of either file can be changed without the file being refused.
+    /// Every rule holds. Then no single bit of either file can be changed without the file being refused, but for bits
+    /// of a further signature whose key is not trusted: that one cannot be checked, and a warning says so.
     #[default]
     Strict,
     /// Deviations that publishers are known for are warnings: archives with a further member, raw signatures, the

@@ -20,6 +20,8 @@ pub(super) async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     let mut due = UnixTime::from_secs(0);
     loop {
         let now = app.clock.now();
+        // A clock that was ahead and has been set back must not put the jobs off until it gets there again.
+        due = due.min(Hour::at(now).end().plus(OFFSET_SECONDS));
         if due <= now {
             due = Hour::at(now).end().plus(OFFSET_SECONDS);
             if app.roles.contains(&Role::Publisher) {

@@ -223,8 +223,17 @@ impl Files {
             let path = self.path(package.span);
             manifest.insert(path, &self.read(path)?, package.key_count);
         }
-        for (path, archive) in &self.configurations {
-            manifest.insert(*path, archive, 0);
+        // A configuration that is not among the settings any more, or that another process has published, stays until
+        // it is replaced; what is served is in the manifest.
+        let places = [
+            DistributionPath::Configuration { country },
+            DistributionPath::ConfigurationAndroid,
+            DistributionPath::ConfigurationIos,
+        ];
+        for path in places {
+            if let Some(archive) = self.tree.read(path).map_err(|source| self.failed(path, source))? {
+                manifest.insert(path, &archive, 0);
+            }
         }
         for (path, content) in &indexes {
             manifest.insert(*path, content.as_bytes(), 0);
@@ -239,9 +248,14 @@ impl Files {
     /// Removes packages that are served no longer, and hour indexes of days whose hours are served no longer.
     fn remove(&self, served: &Served, gone: &[Span], retention_days: u64) -> Result<(), PublishError> {
         let kept = served.days_with_hours();
-        let days =
-            (0..=retention_days).map(|back| served.today.minus(back)).filter(|day| !kept.contains(day));
-        let indexes = days.map(|day| DistributionPath::Hours { country: self.country, day });
+        // The days of the packages that go count too: after a long pause they lie further back than the retention.
+        let days_of_gone = gone.iter().filter_map(|span| match span {
+            Span::Hour(hour) => Some(hour.day()),
+            Span::Day(_) => None,
+        });
+        let days = (0..=retention_days).map(|back| served.today.minus(back)).chain(days_of_gone);
+        let days: BTreeSet<Day> = days.filter(|day| !kept.contains(day)).collect();
+        let indexes = days.into_iter().map(|day| DistributionPath::Hours { country: self.country, day });
         for path in gone.iter().map(|span| self.path(*span)).chain(indexes) {
             self.tree.remove(path).map_err(|source| self.failed(path, source))?;
         }

@@ -12,7 +12,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use cwa_export::batch::PendingKey;
 use cwa_export::submission::{Submission, SubmissionError};
 use cwa_verify::service::Reservation;
-use cwa_verify::store::{ConfirmError, ReserveError};
+use cwa_verify::store::{ConfirmError, Confirmed, ReserveError};
 use cwa_verify::{PayloadDigest, Tan, TeleTanType};
 
 use super::App;
@@ -87,7 +87,12 @@ async fn submit(app: Arc<App>, request: ClientRequest) -> Result<Answer, ApiErro
     let key_count = keys.len() as u64;
     let upload = Upload { reservation, keys, keys_dropped };
     match app.store.store_and_confirm(upload, now).await {
-        Ok(_) => {
+        // The same upload came twice at once, and the other one was first.
+        Ok(Confirmed::Before) => {
+            let dropped = app.store.keys_dropped(reservation).await?;
+            Ok(answer(dropped.unwrap_or(keys_dropped)))
+        }
+        Ok(Confirmed::Now) => {
             app.metrics.submissions_stored.add(1);
             app.metrics.keys_stored.add(key_count);
             app.metrics.keys_dropped.add(keys_dropped.into());

@@ -156,10 +156,13 @@ impl Judgement {
 
         let digest = signature::digest(content);
         let mut outcomes = Vec::new();
+        // Each listed info stands for one signature: two signatures under one name are as wrong as an unknown name.
+        let mut unclaimed: Vec<&SignatureInfo> =
+            listed.map(|listed| listed.infos.iter().collect()).unwrap_or_default();
         for (index, signature) in list.signatures.iter().enumerate() {
             let number = index.saturating_add(1);
             if let Some(listed) = listed {
-                self.of_tie(number, signature, listed);
+                self.of_tie(number, signature, listed, &mut unclaimed);
             }
             let info = self.of_info(number, signature);
             let read = self.of_encoding(number, signature);
@@ -169,11 +172,24 @@ impl Judgement {
     }
 
     /// The name and the batch beside a signature are those that the signed export gives.
-    fn of_tie(&mut self, number: usize, signature: &ListedSignature<'_>, listed: Listed<'_>) {
-        if !signature.signature_info.as_ref().is_some_and(|info| listed.infos.contains(info)) {
-            let message =
-                format!("the signature info of signature {number} is not one that the export lists");
-            self.find(Code::SignatureInfoMismatch, message);
+    fn of_tie(
+        &mut self,
+        number: usize,
+        signature: &ListedSignature<'_>,
+        listed: Listed<'_>,
+        unclaimed: &mut Vec<&SignatureInfo>,
+    ) {
+        let info = signature.signature_info.as_ref();
+        match info.and_then(|info| unclaimed.iter().position(|listed| *listed == info)) {
+            Some(position) => {
+                unclaimed.swap_remove(position);
+            }
+            None => {
+                let message = format!(
+                    "the signature info of signature {number} is not one that the export lists for it"
+                );
+                self.find(Code::SignatureInfoMismatch, message);
+            }
         }
         let (num, size) = listed.batch;
         for (name, beside, within) in
@@ -245,16 +261,16 @@ impl Judgement {
                         Environment::Production | Environment::Given => {}
                     }
                 }
-                Outcome::Mismatch(keys) => {
-                    let message = format!("signature {number} does not verify under {}", keys.join(", "));
-                    self.find(Code::SignatureMismatch, message);
-                    self.unexplained.extend(signature.map(|signature| (*number, signature)));
-                }
-                Outcome::NoKey if self.signed_by.is_some() => {
+                Outcome::NoKey | Outcome::Mismatch { named: false, .. } if self.signed_by.is_some() => {
                     self.find(
                         Code::SignatureNotChecked,
                         format!("no trusted key is known for signature {number}"),
                     );
+                }
+                Outcome::Mismatch { keys, .. } => {
+                    let message = format!("signature {number} does not verify under {}", keys.join(", "));
+                    self.find(Code::SignatureMismatch, message);
+                    self.unexplained.extend(signature.map(|signature| (*number, signature)));
                 }
                 Outcome::NoKey => {
                     self.find(Code::NoTrustedKey, format!("no trusted key made signature {number}"));
@@ -269,8 +285,12 @@ impl Judgement {
 /// What became of one signature.
 enum Outcome {
     Verified(Box<TrustedKey>, LookUp),
-    /// It names these keys, or the caller chose them, and none of them made it.
-    Mismatch(Vec<String>),
+    /// None of these keys made it. Either it names them, or the caller chose them; then it may be one of several
+    /// signers' whose key the caller does not have.
+    Mismatch {
+        keys: Vec<String>,
+        named: bool,
+    },
     NoKey,
     Unreadable,
 }
@@ -301,7 +321,7 @@ impl Outcome {
         if !named && !chosen {
             return Self::NoKey;
         }
-        Self::Mismatch(candidates.iter().map(|key| key.id.clone()).collect())
+        Self::Mismatch { keys: candidates.iter().map(|key| key.id.clone()).collect(), named }
     }
 }
 

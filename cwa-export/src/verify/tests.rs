@@ -78,13 +78,32 @@ fn of_two_signatures_the_one_with_a_trusted_key_counts_and_the_other_is_named() 
     let verified = verify(&files.export_bin, &files.export_sig, &store(&[7, 8])).unwrap();
     assert_eq!(verified.signed_by().key.id, "key 8");
 
-    let mut named = TrustedKey::given("seven", *signer(7).verifying_key());
-    named.environment = Environment::Production;
-    let only_seven: TrustStore = [named].into_iter().collect();
-    let verified = verify(&files.export_bin, &files.export_sig, &only_seven).unwrap();
-    assert_eq!(verified.signed_by().key.id, "seven");
-    let codes: Vec<_> = verified.signed_by().findings.iter().map(|finding| finding.code).collect();
-    assert!(codes.contains(&Code::SignatureNotChecked));
+    // Whoever holds one of the two keys goes on verifying while the publisher moves from the one to the other.
+    for environment in [Environment::Production, Environment::Given] {
+        let mut key = TrustedKey::given("seven", *signer(7).verifying_key());
+        key.environment = environment;
+        let only_seven: TrustStore = [key].into_iter().collect();
+        let verified = verify(&files.export_bin, &files.export_sig, &only_seven).unwrap();
+        assert_eq!(verified.signed_by().key.id, "seven");
+        let codes: Vec<_> = verified.signed_by().findings.iter().map(|finding| finding.code).collect();
+        assert!(codes.contains(&Code::SignatureNotChecked));
+    }
+}
+
+#[test]
+fn two_signatures_under_one_name_are_refused_and_no_flipped_bit_makes_them_so() {
+    let versioned = |seed, version: &str| {
+        SoftwareSigner::new(SigningKey::from_slice(&[seed; 32]).unwrap(), SignatureInfo::new("262", version))
+    };
+    // "2" and "3" differ in one bit.
+    let files = files(&[&versioned(7, "v2"), &versioned(8, "v3")]);
+    let store = store(&[7, 8]);
+    assert!(verify(&files.export_bin, &files.export_sig, &store).is_ok());
+    for bit in 0..files.export_sig.len() * 8 {
+        let mut flipped = files.export_sig.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        assert!(verify(&files.export_bin, &flipped, &store).is_err(), "bit {bit} of export.sig");
+    }
 }
 
 #[test]
