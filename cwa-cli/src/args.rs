@@ -24,6 +24,8 @@ pub fn main() -> ExitCode {
     let mut output = Output::new(&cli.global);
     match cli.command.run(&cli.global, &mut output).and_then(|answer| output.finish().map(|()| answer)) {
         Ok(answer) => answer.into(),
+        // A closed standard output is how `| head` says that it has seen enough.
+        Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
             failure.print(&cli.global);
             ExitCode::from(failure.exit_code())

@@ -75,17 +75,16 @@ impl Failure {
 
     /// Prints the failure on standard error: for people, or as JSON where JSON was asked for.
     pub(crate) fn print(&self, global: &Global) {
-        // A closed standard output is how `| head` says that it has seen enough.
-        if self.is_broken_pipe() {
-            return;
-        }
         let mut rendered = String::new();
         if global.json {
-            let causes: Vec<String> = self.causes().map(ToString::to_string).collect();
-            rendered = serde_json::json!({
-                "schema": "cwa.failure/1", "code": self.code, "message": self.message, "causes": causes, "help": self.help,
-            })
-            .to_string();
+            let document = Document {
+                schema: "cwa.failure/1",
+                code: self.code,
+                message: &self.message,
+                causes: self.causes().map(ToString::to_string).collect(),
+                help: self.help.as_deref(),
+            };
+            rendered = serde_json::to_string(&document).unwrap_or_default();
             rendered.push('\n');
         } else {
             // Colour is left to the stream, which knows the terminal and NO_COLOR; width to the reader's terminal.
@@ -98,7 +97,8 @@ impl Failure {
         let _ = io::Write::write_all(&mut anstream::stderr(), rendered.as_bytes());
     }
 
-    fn is_broken_pipe(&self) -> bool {
+    /// Whether the reader of standard output went away.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
         self.causes().any(|cause| {
             cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
         })
@@ -107,6 +107,16 @@ impl Failure {
     fn causes(&self) -> impl Iterator<Item = &(dyn core::error::Error + 'static)> {
         core::iter::successors(core::error::Error::source(self), |cause| cause.source())
     }
+}
+
+/// A failure as data; the schema comes first.
+#[derive(serde::Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    code: &'static str,
+    message: &'a str,
+    causes: Vec<String>,
+    help: Option<&'a str>,
 }
 
 impl fmt::Display for Failure {

@@ -1,5 +1,6 @@
 //! What commands read: files or standard input, times, hex.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::io::Read as _;
 use std::path::Path;
 
@@ -18,6 +19,11 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
         |error| Failure::input("CWA-E0001", format!("{} could not be read", name())).caused_by(error);
     let mut bytes = Vec::new();
     if path == Path::new("-") {
+        // Who names it twice would get an empty file the second time, and a wrong answer.
+        static TAKEN: AtomicBool = AtomicBool::new(false);
+        if TAKEN.swap(true, Ordering::Relaxed) {
+            return Err(Failure::usage("CWA-E0005", "standard input can stand for one file only"));
+        }
         std::io::stdin().lock().take(MAXIMUM_INPUT + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     } else {
         std::fs::File::open(path)

@@ -1,11 +1,12 @@
 //! What a command prints on standard output: text for people, or one JSON document.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use serde::Serialize;
 
 use crate::args::Global;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 
 /// Standard output of one command. Diagnostics, progress and logs go to standard error instead.
 #[derive(Debug)]
@@ -64,6 +65,26 @@ impl Output {
     pub(crate) fn finish(&mut self) -> Result<(), Failure> {
         Ok(self.text.flush()?)
     }
+}
+
+/// Puts `bytes` in place of the file at `path`, whole or not at all: what was there stays until the new one is on disk.
+pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let unwritable = |error| {
+        Failure::new(Kind::System, "CWA-E0006", format!("{} could not be written", path.display()))
+            .caused_by(error)
+    };
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = directory.join(name);
+    let written = std::fs::File::create(&temporary)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| std::fs::rename(&temporary, path));
+    written.map_err(|error| {
+        let _ = std::fs::remove_file(&temporary);
+        unwritable(error)
+    })
 }
 
 /// A document whose first member names its schema.

@@ -161,7 +161,7 @@ impl KeySchedule {
     fn forget(&mut self, now: UnixTime) {
         let tomorrow = now.day().next();
         self.keys.retain(|key| {
-            key.end().plus(Self::RETENTION_SECONDS) > now
+            key.end().plus(Self::RETENTION_SECONDS) >= now
                 && key.rolling_start_interval_number.start().day() <= tomorrow
         });
     }

@@ -44,7 +44,7 @@ struct Decoded {
 
 fn decode(arguments: &DecodeArguments, output: &mut Output) -> Result<Answer, Failure> {
     let code = PcrTestCode::parse(&input::argument(&arguments.url)?).map_err(|error| {
-        Failure::input("CWA-E0601", "this is not the QR code of a PCR test")
+        Failure::input("CWA-E0705", "this is not the QR code of a PCR test")
             .help("such a code is https://localhost/? and 43 characters: hexadecimal digits in groups of 6-8-4-4-4-12")
             .caused_by(error)
     })?;

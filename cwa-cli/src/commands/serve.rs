@@ -62,10 +62,8 @@ impl ServeArguments {
                 "a server draws its secrets from the operating system, not from --seed",
             ));
         }
-        let demo = if self.demo && !self.check_config { self.make_demo()? } else { None };
-        let builder = self.builder(global)?;
         if self.check_config {
-            builder.check().map_err(failure)?;
+            self.builder(global)?.check().map_err(failure)?;
             let document = serde_json::json!({ "valid": true });
             output.answer("cwa.serve.check/1", &document, |text| {
                 writeln!(text, "the configuration can be used")
@@ -75,9 +73,27 @@ impl ServeArguments {
         log_to_standard_error(global);
         runtime()?.block_on(async {
             let signals = Signals::install()?;
-            let server = builder.start().await.map_err(failure)?;
-            announce(&server, demo.as_ref(), self.demo, output)?;
-            drop(demo);
+            let demo = if self.demo { self.make_demo()? } else { None };
+            let started = match self.builder(global) {
+                Ok(builder) => builder.start().await.map_err(failure),
+                Err(failure) => Err(failure),
+            };
+            let server = match (started, demo) {
+                (Ok(server), demo) => {
+                    announce(&server, demo.as_ref(), self.demo, output)?;
+                    server
+                }
+                // Credentials that were not shown must not stay: a second attempt makes and shows new ones.
+                (Err(failure), Some(demo)) => {
+                    return Err(match demo.discard() {
+                        Ok(()) => failure,
+                        Err(error) => {
+                            failure.help(format!("and what --demo had made is still there: {error}"))
+                        }
+                    });
+                }
+                (Err(failure), None) => return Err(failure),
+            };
             signals.received().await;
             tracing::info!("shutting down");
             server.shutdown().await;

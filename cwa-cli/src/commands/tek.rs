@@ -52,6 +52,13 @@ struct GeneratedKey {
 fn generate(arguments: &GenerateArguments, global: &Global, output: &mut Output) -> Result<Answer, Failure> {
     let day = arguments.day.unwrap_or_else(|| global.now().day());
     let start = ENIntervalNumber::at(day.start());
+    // Interval numbers are 32 bits wide, and files hold them in 31.
+    if start.start() != day.start() || i32::try_from(start.get()).is_err() {
+        return Err(Failure::usage(
+            "CWA-E0011",
+            format!("no key can start on {day}: interval numbers end at {}", i32::MAX),
+        ));
+    }
     let mut rng = global.rng();
     let keys = (0..arguments.count).map(|_| GeneratedKey {
         key_data: hex::encode(TemporaryExposureKey::generate(&mut rng).expose_bytes()),

@@ -83,7 +83,7 @@ fn prepare(directory: Option<&Path>) -> Result<PathBuf, Failure> {
     };
     fs::create_dir_all(&directory).map_err(unusable)?;
     if fs::read_dir(&directory).map_err(unusable)?.next().is_some() {
-        return Err(Failure::usage("CWA-E0804", format!("{} is not empty", directory.display()))
+        return Err(Failure::usage("CWA-E0806", format!("{} is not empty", directory.display()))
             .help("a tour needs a new directory; name another one with --dir"));
     }
     Ok(directory)

@@ -25,6 +25,8 @@ pub struct Demo {
     pub portal_password: Password,
     /// The public half of the signing key, in PEM: what verifies everything that is published.
     pub public_key: PathBuf,
+    /// Every file that was made for it.
+    made: Vec<PathBuf>,
 }
 
 /// The name of the configuration file that a demonstration leaves in its data directory.
@@ -80,7 +82,17 @@ impl Demo {
         ));
         // Last, so that a directory with this file has all that it names.
         write_secret(&settings, &text).map_err(|source| failed(&settings, source))?;
-        Ok(Some(Self { tokens, portal_user, portal_password, public_key }))
+        let made = vec![settings, key_file, public_key.clone(), configuration];
+        Ok(Some(Self { tokens, portal_user, portal_password, public_key, made }))
+    }
+
+    /// Takes everything back that was made: the credentials were never shown, so nobody could ever use them.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be removed.
+    pub fn discard(self) -> io::Result<()> {
+        self.made.iter().try_for_each(fs::remove_file)
     }
 }
 

@@ -97,10 +97,10 @@ impl Publisher {
     }
 
     async fn run(&self, now: UnixTime) -> Result<Vec<Publication>, PublishError> {
-        self.store.purge_keys(self.policy, now).await?;
         let closed =
             self.store.close_hours(self.policy, super::rng(), now).await.map_err(|error| match error {
                 CloseError::ClockBehind(error) => PublishError::ClockBehind(error),
+                CloseError::ClockAhead { now, open } => PublishError::ClockAhead { now, open },
                 CloseError::Store(error) => PublishError::Store(error),
             })?;
         let served = Served::new(&self.policy, closed.next_hour, now);
@@ -349,6 +349,14 @@ pub enum PublishError {
     /// The present lies before an hour that was already closed.
     #[error(transparent)]
     ClockBehind(#[from] ClockBehind),
+    /// The present lies more than ten years after the last hour that was closed: the clock, or its unit, is wrong.
+    #[error("the present is said to be {}, more than ten years after hour {open}, which is still open", now.as_secs())]
+    ClockAhead {
+        /// What the clock says.
+        now: UnixTime,
+        /// The first hour that is not closed.
+        open: Hour,
+    },
     /// Another process is publishing into the same directory.
     #[error("another process is publishing into the same directory")]
     Busy,

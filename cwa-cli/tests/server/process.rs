@@ -192,4 +192,7 @@ fn an_address_that_is_taken_is_named() {
     child.stderr.as_mut().unwrap().read_to_string(&mut text).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(74));
     assert!(text.contains("CWA-E0606") && text.contains(&address), "{text}");
+    // Its credentials were never shown, so they are not kept; the next start makes and shows new ones.
+    assert!(!directory.path().join("cwa.toml").exists());
+    assert!(!directory.path().join("secrets/signing-key.pem").exists());
 }

@@ -177,6 +177,28 @@ async fn a_clock_behind_what_was_published_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_clock_absurdly_far_ahead_is_refused_and_forgets_nothing() {
+    let server = TestServer::start().await;
+    server.upload(1, vec![key(1, 1, NOW)]).await;
+    server.publish_at(NOW.plus(HOUR)).await;
+    // Milliseconds where seconds belong.
+    let milliseconds = UnixTime::from_secs(NOW.as_secs() * 1000);
+    let error = server.running.publish(milliseconds).await.unwrap_err();
+    assert!(matches!(error, PublishError::ClockAhead { .. }), "{error}");
+    assert_eq!(server.count("diagnosis_key"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_pause_longer_than_the_retention_no_old_index_stays() {
+    let server = TestServer::start().await;
+    server.publish_at(NOW.plus(HOUR)).await;
+    let hours = format!("{BASE}/DE/date/{}/hour", NOW.day());
+    assert_eq!(server.get(&hours).await.status, 200);
+    server.publish_at(NOW.plus(30 * DAY)).await;
+    assert_eq!(server.get(&hours).await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn old_keys_are_deleted_and_their_packages_made_anew() {
     let server = TestServer::start().await;
     // Ends 2020-07-10T00:00, so it is kept until 2020-07-24T00:00.

@@ -248,6 +248,19 @@ impl Judgement {
             Outcome::Verified(key, look_up) => Some((TrustedKey::clone(key), *look_up)),
             _ => None,
         });
+        let made_one: BTreeSet<&str> = outcomes
+            .iter()
+            .filter_map(|(_, _, outcome)| match outcome {
+                Outcome::Verified(key, _) => Some(key.id.as_str()),
+                _ => None,
+            })
+            .collect();
+        // Either no key is known for it, or every key that the caller chose has made another one.
+        let is_somebody_elses = |outcome: &Outcome| match outcome {
+            Outcome::NoKey => !made_one.is_empty(),
+            Outcome::Mismatch { keys, named: false } => keys.iter().all(|id| made_one.contains(id.as_str())),
+            _ => false,
+        };
         for (number, signature, outcome) in outcomes {
             match outcome {
                 Outcome::Verified(key, look_up) => {
@@ -261,7 +274,7 @@ impl Judgement {
                         Environment::Production | Environment::Given => {}
                     }
                 }
-                Outcome::NoKey | Outcome::Mismatch { named: false, .. } if self.signed_by.is_some() => {
+                outcome if is_somebody_elses(outcome) => {
                     self.find(
                         Code::SignatureNotChecked,
                         format!("no trusted key is known for signature {number}"),

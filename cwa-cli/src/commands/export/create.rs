@@ -99,10 +99,18 @@ pub(super) fn create(
     check(&files.export_bin, &files.export_sig, &signer)?;
     let archive =
         files.to_archive().map_err(|error| unsigned("the archive could not be written").caused_by(error))?;
-    std::fs::write(&arguments.output, &archive).map_err(|error| {
-        let message = format!("{} could not be written", arguments.output.display());
-        Failure::new(Kind::System, "CWA-E0002", message).caused_by(error)
-    })?;
+    if arguments.output == Path::new("-") {
+        if output.is_json() {
+            return Err(Failure::usage(
+                "CWA-E0314",
+                "standard output cannot take the archive and the JSON document",
+            )
+            .help("name a file with --output, or leave out --json"));
+        }
+        output.raw(&archive)?;
+        return Ok(Answer::Yes);
+    }
+    crate::output::replace_file(&arguments.output, &archive)?;
 
     let created = Created {
         path: arguments.output.display().to_string(),

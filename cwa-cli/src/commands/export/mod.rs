@@ -91,7 +91,7 @@ impl Package {
             Self::Archive(bytes) => {
                 let archive = Archive::read(&bytes).map_err(|error| {
                     Failure::input("CWA-E1001", format!("{name} is an archive that cannot be read"))
-                        .help("`cwa export verify` and `cwa explain CWA-E1001` say more")
+                        .help("`cwa export verify` says more")
                         .caused_by(error)
                 })?;
                 Ok((archive.export_bin().to_vec(), archive.export_sig().to_vec()))

@@ -48,7 +48,18 @@ fn json_lines(text: &str) -> Result<Vec<Sighting>, Unreadable> {
 }
 
 fn csv(text: &str) -> Result<Vec<Sighting>, Unreadable> {
+    const COLUMNS: [&str; 4] = ["rpi", "aem", "rssi_dbm", "seen_at"];
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+    // Without this check a file of one line, whatever it holds, would be a header without sightings.
+    if !text.trim().is_empty() {
+        let header = reader.headers().map_err(|error| Unreadable { line: 1, message: error.to_string() })?;
+        if let Some(missing) = COLUMNS.iter().find(|column| !header.iter().any(|found| found == **column)) {
+            return Err(Unreadable {
+                line: 1,
+                message: format!("the first line names no column `{missing}`"),
+            });
+        }
+    }
     let records = reader.deserialize();
     let unreadable = |error: csv::Error| {
         let line = error.position().map_or(1, csv::Position::line);
@@ -109,7 +120,9 @@ mod tests {
         insta::assert_snapshot!(problem(&format!("{good}\n{}\n", line("-200", "0"))), @"2: invalid value: integer `-200`, expected i8, at column 74");
         insta::assert_snapshot!(problem(&format!("{good}\n{}\n", line("-50", "-1"))), @"2: invalid value: integer `-1`, expected u64, at column 86");
         insta::assert_snapshot!(problem(&good.replace("8be6", "8be")), @"1: RollingProximityIdentifier: must be 32 hex digits, not 31, at column 40");
-        insta::assert_snapshot!(problem(&format!("rpi,aem,rssi_dbm\n{RPI},72033874,1\n")), @"2: missing field `seen_at`");
+        insta::assert_snapshot!(problem(&format!("rpi,aem,rssi_dbm\n{RPI},72033874,1\n")), @"1: the first line names no column `seen_at`");
+        insta::assert_snapshot!(problem(&format!("{RPI},72033874,-60,1585786200\n")), @"1: the first line names no column `rpi`");
+        insta::assert_snapshot!(problem(&format!("[{good}]")), @"1: the first line names no column `rpi`");
         insta::assert_snapshot!(problem(&format!("rpi,aem,rssi_dbm,seen_at\n{RPI},72033874,-50,1\n{RPI},72033874,weak,1\n")), @"3: invalid digit found in string, in column 3");
         insta::assert_snapshot!(problem(&format!("rpi,aem,rssi_dbm,seen_at\n{RPI},7203387,-50,1\n")), @"2: AssociatedEncryptedMetadata: must be 8 hex digits, not 7");
         insta::assert_snapshot!(problem(&format!("rpi,aem,rssi_dbm,seen_at\n{RPI},72033874,-50\n")), @"2: the line has 3 columns, the header 4");

@@ -44,26 +44,20 @@ pub(super) trait SubmissionStore: Storage {
 
 /// Keys on their way into packages.
 pub(super) trait PackageStore: Storage {
-    /// Closes every hour that is due, in order, and stores which keys their packages hold.
+    /// Deletes keys that are too old, marking the packages that held them as stale; then closes every hour that is due,
+    /// in order, and stores which keys their packages hold.
     ///
     /// The first run begins with the oldest day that is served, so that every past hour has its (empty) package.
     ///
     /// # Errors
     ///
-    /// The clock is behind what was already published; nothing has changed then.
+    /// The clock is behind what was already published, or absurdly far ahead of it; nothing has changed then.
     fn close_hours(
         &self,
         policy: PublicationPolicy,
         rng: rand::rngs::StdRng,
         now: UnixTime,
     ) -> impl Future<Output = Result<ClosedHours, CloseError<Self::Error>>> + Send;
-
-    /// Deletes keys that are too old, and marks the packages that held them as stale.
-    fn purge_keys(
-        &self,
-        policy: PublicationPolicy,
-        now: UnixTime,
-    ) -> impl Future<Output = Result<u64, Self::Error>> + Send;
 
     /// Every closed package, oldest first, days after hours.
     fn packages(&self) -> impl Future<Output = Result<Vec<Package>, Self::Error>> + Send;
@@ -138,6 +132,14 @@ pub(super) enum CloseError<E> {
     /// The present lies before an hour that was already closed.
     #[error(transparent)]
     ClockBehind(ClockBehind),
+    /// The present lies more than ten years after the first hour that is open.
+    #[error("the present is said to be {}, more than ten years after hour {open}", now.as_secs())]
+    ClockAhead {
+        /// The present.
+        now: UnixTime,
+        /// The first hour that is open.
+        open: Hour,
+    },
     /// The database failed.
     #[error("the store failed")]
     Store(#[from] E),

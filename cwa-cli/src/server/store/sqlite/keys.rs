@@ -70,6 +70,10 @@ impl PackageStore for SqliteStore {
                 None => Hour::at(now.day().minus(policy.retention_days).start()),
             };
             let due = policy.hours_due(next_hour, now).map_err(CloseError::ClockBehind)?;
+            if Hour::at(now).get().saturating_sub(next_hour.get()) > MOST_HOURS_AT_ONCE {
+                return Err(CloseError::ClockAhead { now, open: next_hour });
+            }
+            purge_keys(transaction, &policy, now)?;
             let mut pending = pending(transaction)?;
             let mut closed = 0;
             for hour in due {
@@ -83,27 +87,6 @@ impl PackageStore for SqliteStore {
                 params![column(next_hour)],
             )?;
             Ok(ClosedHours { next_hour, closed })
-        })
-        .await
-    }
-
-    async fn purge_keys(&self, policy: PublicationPolicy, now: UnixTime) -> Result<u64, StoreError> {
-        self.write(move |transaction| {
-            // What `PublicationPolicy::retains` says, for every row at once.
-            let oldest_end = seconds(now.minus(policy.retention_days.saturating_mul(Day::SECONDS)));
-            execute(
-                transaction,
-                "UPDATE package SET stale = 1 WHERE EXISTS (
-                   SELECT 1 FROM diagnosis_key
-                   WHERE package_hour >= package.start AND package_hour < package.start + package.hours
-                   AND (rolling_start_interval_number + rolling_period) * 600 < ?1)",
-                params![oldest_end],
-            )?;
-            execute(
-                transaction,
-                "DELETE FROM diagnosis_key WHERE (rolling_start_interval_number + rolling_period) * 600 < ?1",
-                params![oldest_end],
-            )
         })
         .await
     }
@@ -189,6 +172,34 @@ impl PackageStore for SqliteStore {
         .await
     }
 }
+
+/// Deletes keys that are too old, and marks the packages that held them as stale.
+fn purge_keys(
+    transaction: &Transaction<'_>,
+    policy: &PublicationPolicy,
+    now: UnixTime,
+) -> Result<(), StoreError> {
+    // What `PublicationPolicy::retains` says, for every row at once.
+    let oldest_end = seconds(now.minus(policy.retention_days.saturating_mul(Day::SECONDS)));
+    execute(
+        transaction,
+        "UPDATE package SET stale = 1 WHERE EXISTS (
+           SELECT 1 FROM diagnosis_key
+           WHERE package_hour >= package.start AND package_hour < package.start + package.hours
+           AND (rolling_start_interval_number + rolling_period) * 600 < ?1)",
+        params![oldest_end],
+    )?;
+    execute(
+        transaction,
+        "DELETE FROM diagnosis_key WHERE (rolling_start_interval_number + rolling_period) * 600 < ?1",
+        params![oldest_end],
+    )?;
+    Ok(())
+}
+
+/// Ten years. A server that was off for a while catches up; a clock in the wrong unit must not make it close hours, and
+/// forget keys, until the end of time.
+const MOST_HOURS_AT_ONCE: u64 = 10 * 366 * 24;
 
 fn close(
     transaction: &Transaction<'_>,
