@@ -2,7 +2,7 @@
 //!
 //! The libraries take `now` as an argument. The shell gets it from a [`ProtocolClock`], which is the machine's clock in
 //! operation and a clock set by hand in tests and in the tour. Deadlines of answers are no protocol time; they are
-//! measured by the runtime (decision 8 of ARCHITECTURE.md).
+//! measured by the runtime (ARCHITECTURE.md).
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 //! An observer of the line sees lengths and moments. So every answer of the phones' endpoints, whether it grants, refuses
 //! or only plays along with a dummy request, has the body size of its class, the same headers with values of the same
 //! length, a reason phrase of the same length, and leaves at the same time after the request was complete
-//! (properties P4 and P5; decision 16).
+//! (ARCHITECTURE.md).
 
 use core::time::Duration;
 use std::sync::Arc;

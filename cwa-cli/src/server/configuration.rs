@@ -1,4 +1,4 @@
-//! Application configuration on its way to phones: read, checked, signed (decisions 28 and 41).
+//! Application configuration on its way to phones: read, checked, signed.
 
 use std::fs;
 use std::io::{self, Read as _};

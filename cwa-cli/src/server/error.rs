@@ -10,8 +10,7 @@ use super::store::StoreError;
 /// Why a request is not answered with what it asked for.
 ///
 /// Clients learn the status and nothing else: the bodies are empty, or padding where the class of answers has one size.
-/// Several causes share a variant on purpose, because the difference would tell a guesser something
-/// (`reference/verification.md` 1.1, 2; property P4).
+/// Several causes share a variant on purpose, because the difference would tell a guesser something.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, thiserror::Error)]
 pub(super) enum ApiError {
     /// The request does not have the form that the endpoint asks for.
@@ -83,7 +82,7 @@ impl ApiError {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            // DEVIATION: the German server says 406, which is about what a client accepts (decision 16).
+            // DEVIATION: the German server says 406, which is about what a client accepts.
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
