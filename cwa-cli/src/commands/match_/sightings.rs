@@ -60,15 +60,17 @@ fn csv(text: &str) -> Result<Vec<Sighting>, Unreadable> {
             });
         }
     }
-    let records = reader.deserialize();
-    let unreadable = |error: csv::Error| {
+    let unreadable = |error: &csv::Error, record: Option<&csv::StringRecord>| {
         let line = error.position().map_or(1, csv::Position::line);
         let message = match error.kind() {
-            csv::ErrorKind::Deserialize { err, .. } => match err.field() {
-                // Columns are counted from 0.
-                Some(field) => format!("{}, in column {}", err.kind(), field + 1),
-                None => err.kind().to_string(),
-            },
+            csv::ErrorKind::Deserialize { err, .. } => {
+                let column = err.field().and_then(|field| usize::try_from(field).ok());
+                match column.and_then(|column| Some((column, record?.get(column)?))) {
+                    // Columns are counted from 0.
+                    Some((column, value)) => format!("`{value}` in column {}: {}", column + 1, err.kind()),
+                    None => err.kind().to_string(),
+                }
+            }
             csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
                 format!("the line has {len} columns, the header {expected_len}")
             }
@@ -76,7 +78,12 @@ fn csv(text: &str) -> Result<Vec<Sighting>, Unreadable> {
         };
         Unreadable { line, message }
     };
-    records.map(|record| record.map_err(unreadable)).collect()
+    let header = reader.headers().map_err(|error| unreadable(&error, None))?.clone();
+    let sighting = |record: csv::Result<csv::StringRecord>| {
+        let record = record.map_err(|error| unreadable(&error, None))?;
+        record.deserialize(Some(&header)).map_err(|error| unreadable(&error, Some(&record)))
+    };
+    reader.records().map(sighting).collect()
 }
 
 #[cfg(test)]
@@ -123,7 +130,7 @@ mod tests {
         insta::assert_snapshot!(problem(&format!("rpi,aem,rssi_dbm\n{RPI},72033874,1\n")), @"1: the first line names no column `seen_at`");
         insta::assert_snapshot!(problem(&format!("{RPI},72033874,-60,1585786200\n")), @"1: the first line names no column `rpi`");
         insta::assert_snapshot!(problem(&format!("[{good}]")), @"1: the first line names no column `rpi`");
-        insta::assert_snapshot!(problem(&format!("rpi,aem,rssi_dbm,seen_at\n{RPI},72033874,-50,1\n{RPI},72033874,weak,1\n")), @"3: invalid digit found in string, in column 3");
+        insta::assert_snapshot!(problem(&format!("rpi,aem,rssi_dbm,seen_at\n{RPI},72033874,-50,1\n{RPI},72033874,weak,1\n")), @"3: `weak` in column 3: invalid digit found in string");
         insta::assert_snapshot!(problem(&format!("rpi,aem,rssi_dbm,seen_at\n{RPI},7203387,-50,1\n")), @"2: AssociatedEncryptedMetadata: must be 8 hex digits, not 7");
         insta::assert_snapshot!(problem(&format!("rpi,aem,rssi_dbm,seen_at\n{RPI},72033874,-50\n")), @"2: the line has 3 columns, the header 4");
     }
