@@ -98,19 +98,22 @@ impl Demo {
 
 /// A new signing key: private half in PKCS#8 PEM, public half in SubjectPublicKeyInfo PEM.
 fn signing_key(rng: &mut impl CryptoRng) -> Result<(zeroize::Zeroizing<String>, String), StartError> {
-    let unusable = |error: &'static str| StartError::Key(io::Error::other(error));
+    let unwritable = || StartError::Key(io::Error::other("a new key cannot be written"));
+    let key = generate_signing_key(rng);
+    let private = key.to_pkcs8_pem(LineEnding::LF).map_err(|_| unwritable())?;
+    let public = key.verifying_key().to_public_key_pem(LineEnding::LF).map_err(|_| unwritable())?;
+    Ok((private, public))
+}
+
+/// A new signing key from `rng`.
+pub(crate) fn generate_signing_key(rng: &mut impl CryptoRng) -> SigningKey {
     let mut bytes = zeroize::Zeroizing::new([0; 32]);
     loop {
         rng.fill_bytes(&mut *bytes);
         // One in 2^32 numbers is not below the curve's order.
-        let Ok(key) = SigningKey::from_slice(&*bytes) else { continue };
-        let private =
-            key.to_pkcs8_pem(LineEnding::LF).map_err(|_| unusable("a new key cannot be written"))?;
-        let public = key
-            .verifying_key()
-            .to_public_key_pem(LineEnding::LF)
-            .map_err(|_| unusable("a new key cannot be written"))?;
-        return Ok((private, public));
+        if let Ok(key) = SigningKey::from_slice(&*bytes) {
+            return key;
+        }
     }
 }
 

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use cwa_crypto::{Day, UnixTime};
 use cwa_export::configuration::ConfigurationV1;
 use cwa_export::index::DistributionPath;
-use cwa_export::p256::ecdsa::SigningKey;
 use cwa_export::{Country, SignatureInfo, SoftwareSigner};
 use cwa_verify::HashedGuid;
 use rand::SeedableRng as _;
@@ -18,6 +17,7 @@ use rand::rngs::StdRng;
 use super::story::{Mishap, ensure};
 use crate::client::{Answer, Client};
 use crate::clock::ProtocolClock;
+use crate::server::demo::generate_signing_key;
 use crate::server::{
     BearerToken, Credential, Password, Permission, Policy, PortalAccount, Publication, RunningServer, Server,
 };
@@ -50,7 +50,7 @@ impl World {
     /// Starts the server in `directory`, at `now`.
     pub(super) async fn begin(directory: &Path, now: UnixTime, mut rng: StdRng) -> Result<Self, Mishap> {
         let clock = ProtocolClock::manual(now);
-        let signing_key = signing_key(&mut rng)?;
+        let signing_key = generate_signing_key(&mut rng);
         let signer = SoftwareSigner::new(signing_key, SignatureInfo::new("999", "v1"));
         let pinned_key = signer.public_key_pem()?;
         let laboratory_token = BearerToken::generate(&mut rng);
@@ -168,12 +168,4 @@ pub(super) const CONFIGURATION: DistributionPath = DistributionPath::Configurati
 /// The day of the upload.
 pub(super) fn day_of_upload() -> Result<Day, Mishap> {
     Day::from_calendar(2020, 7, 22).ok_or_else(|| Mishap("no such day".to_owned()))
-}
-
-fn signing_key(rng: &mut StdRng) -> Result<SigningKey, Mishap> {
-    use rand::Rng as _;
-    // Of 2^32 draws at most one is not below the order of the curve; it fails and says so.
-    let mut bytes = [0; 32];
-    rng.fill_bytes(&mut bytes);
-    Ok(SigningKey::from_slice(&bytes)?)
 }
