@@ -16,26 +16,32 @@
 //! # Ok::<(), cwa_crypto::bytes::ByteStringError>(())
 //! ```
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::fmt;
 
 use crate::aem::AssociatedEncryptedMetadata;
-use crate::diagnosis::{DiagnosisKey, ReportType};
+use crate::diagnosis::DiagnosisKey;
 use crate::metadata::{Attenuation, BluetoothMetadata, CalibrationConfidence, MetadataError};
 use crate::rpi::RollingProximityIdentifier;
 use crate::time::{ENIntervalNumber, UnixTime};
 
-mod index;
+mod judge;
+mod matcher;
 #[cfg(test)]
 mod naive;
+mod rules;
+mod statement;
+mod store;
 
-pub use index::ReceivedIdentifiers;
+pub use matcher::Matcher;
+pub use rules::{Rules, UnknownRulesError};
+pub use statement::{HeardIntervals, Statement};
+pub use store::ReceivedIdentifiers;
 
 /// Finds out which `sightings` belong to `keys`, under `rules`.
 ///
-/// Whoever asks more than once for the same sightings keeps [`ReceivedIdentifiers`], which say what is found and how
-/// long it takes.
+/// What is said last of a key and interval holds; the order of keys is of no other consequence. Whoever asks more than
+/// once for the same sightings, or has revised keys, keeps [`ReceivedIdentifiers`] and takes a [`Matcher`].
 #[must_use]
 pub fn find(
     keys: impl IntoIterator<Item = DiagnosisKey>,
@@ -141,6 +147,8 @@ pub enum DropReason {
         /// When the identifier was first received within the time window.
         first_seen_at: UnixTime,
     },
+    /// The key was retired before the identifier's interval, or says so.
+    OutsideRollingPeriod,
     /// The key was revoked.
     Revoked,
 }
@@ -152,6 +160,7 @@ impl DropReason {
         match self {
             Self::OutsideTimeWindow { .. } => "outside-time-window",
             Self::Replayed { .. } => "replayed",
+            Self::OutsideRollingPeriod => "outside-rolling-period",
             Self::Revoked => "revoked",
         }
     }
@@ -161,124 +170,6 @@ impl fmt::Display for DropReason {
     /// The rule's [name](Self::name).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
-    }
-}
-
-/// The rules by which a sighting of a key's identifier counts.
-///
-/// The texts leave room, and published implementations differ. Each set of rules has a name.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Rules {
-    name: &'static str,
-    tolerance_intervals: u32,
-    replay_seconds: u64,
-}
-
-impl Rules {
-    /// `spec`: the specification's two hours of tolerance, and the frameworks' twenty minutes against replay.
-    ///
-    /// - The sighting's interval and the identifier's are at most 12 apart, either way.
-    /// - A sighting more than 20 minutes after the first one of the same identifier within that window is dropped.
-    /// - Keys may start at any interval, and an absent rolling period was 144 when the key was read.
-    /// - Attenuation is transmit power less received strength, 0 if negative; 0 is kept. Metadata of another major
-    ///   version than 1 match without attenuation.
-    /// - Revoked keys match nothing. Keys given twice are one key; the later statement about a key holds.
-    pub const SPEC: Self = Self { name: "spec", tolerance_intervals: 12, replay_seconds: 20 * 60 };
-
-    /// The rules' name.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        self.name
-    }
-
-    /// How far the interval of the sighting may be from the identifier's, in intervals.
-    #[must_use]
-    pub const fn tolerance_intervals(&self) -> u32 {
-        self.tolerance_intervals
-    }
-
-    /// For how long after its first sighting an identifier counts, in seconds.
-    #[must_use]
-    pub const fn replay_seconds(&self) -> u64 {
-        self.replay_seconds
-    }
-}
-
-impl Default for Rules {
-    /// [`Rules::SPEC`].
-    fn default() -> Self {
-        Self::SPEC
-    }
-}
-
-impl core::str::FromStr for Rules {
-    type Err = UnknownRulesError;
-
-    /// Looks rules up by name: `spec`.
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        if name == Self::SPEC.name { Ok(Self::SPEC) } else { Err(UnknownRulesError) }
-    }
-}
-
-/// A name that no rules have.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("there are no matching rules of this name; there is: spec")]
-#[non_exhaustive]
-pub struct UnknownRulesError;
-
-impl ReceivedIdentifiers {
-    /// Finds out which of the sightings belong to `keys`, under `rules`.
-    ///
-    /// If a key comes more than once, what is said last holds: append revised keys to the keys they revise. The order
-    /// of keys is of no other consequence. Takes `O(k * log n)` for `k` keys and `n` sightings, whatever identifiers an
-    /// attacker chose to broadcast, and memory for the sightings of these keys alone.
-    #[must_use]
-    pub fn find(&self, keys: impl IntoIterator<Item = DiagnosisKey>, rules: Rules) -> Matching {
-        let mut heard = BTreeMap::new();
-        for key in keys {
-            for (interval, rpi) in key.identifiers() {
-                let sightings = self.sightings_of(rpi);
-                if !sightings.is_empty() {
-                    // The same bytes with another start or period are the same identifiers where they overlap.
-                    heard.insert((key.key_data, interval), (key, sightings));
-                }
-            }
-        }
-        let mut matching = Matching::default();
-        for ((_, interval), (key, sightings)) in heard {
-            matching.judge(key, interval, sightings, rules);
-        }
-        matching.matches.sort_by_key(|m| (m.sighting.seen_at, m.sighting, m.interval, m.key));
-        matching.dropped.sort_by_key(|d| (d.sighting.seen_at, d.sighting, d.interval, d.key));
-        matching
-    }
-}
-
-impl Matching {
-    /// Sorts the sightings of one identifier, which are ordered by time, into matches and drops.
-    fn judge(&mut self, key: DiagnosisKey, interval: ENIntervalNumber, sightings: &[Sighting], rules: Rules) {
-        let aemk = key.temporary_exposure_key().associated_encrypted_metadata_key();
-        let mut first_seen_at = None;
-        for &sighting in sightings {
-            let intervals_apart = interval.abs_diff(ENIntervalNumber::at(sighting.seen_at));
-            let reason = if key.report_type == Some(ReportType::Revoked) {
-                DropReason::Revoked
-            } else if intervals_apart > rules.tolerance_intervals {
-                DropReason::OutsideTimeWindow { intervals_apart }
-            } else {
-                let first_seen_at = *first_seen_at.get_or_insert(sighting.seen_at);
-                if sighting.seen_at.seconds_since(first_seen_at) <= rules.replay_seconds {
-                    let metadata = aemk.open_unauthenticated(sighting.rpi, sighting.aem);
-                    let supported = metadata.ok().filter(|metadata| metadata.is_supported());
-                    let attenuation = supported
-                        .map(|metadata| Attenuation::between(metadata.transmit_power(), sighting.rssi_dbm));
-                    self.matches.push(Match { key, interval, sighting, metadata, attenuation });
-                    continue;
-                }
-                DropReason::Replayed { first_seen_at }
-            };
-            self.dropped.push(Dropped { key, interval, sighting, reason });
-        }
     }
 }
 

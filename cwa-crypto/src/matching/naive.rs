@@ -4,22 +4,38 @@ use alloc::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::{DropReason, Dropped, Match, Matching, Rules, Sighting};
+use super::{DropReason, Dropped, Match, Matcher, Matching, ReceivedIdentifiers, Rules, Sighting};
 use crate::aem::AssociatedEncryptedMetadata;
 use crate::diagnosis::{DiagnosisKey, ReportType};
 use crate::metadata::Attenuation;
 use crate::rpi::RollingProximityIdentifier;
 use crate::time::{ENIntervalNumber, RollingPeriod, UnixTime};
 
-fn find(keys: &[DiagnosisKey], sightings: &[Sighting]) -> Matching {
+/// A key, and whether it stood among the revised ones.
+type Pushed = (DiagnosisKey, bool);
+
+fn find(keys: &[Pushed], sightings: &[Sighting]) -> Matching {
     let mut matching = Matching::default();
-    for (place, key) in keys.iter().enumerate() {
+    for (place, (key, _)) in keys.iter().enumerate() {
         let rpik = key.temporary_exposure_key().rolling_proximity_identifier_key();
         let aemk = key.temporary_exposure_key().associated_encrypted_metadata_key();
-        for number in intervals(key) {
-            let said_again =
-                |later: &DiagnosisKey| later.key_data == key.key_data && intervals(later).contains(&number);
-            if keys[place + 1..].iter().any(said_again) {
+        let is_replaced =
+            keys[place + 1..].iter().any(|(later, revised)| *revised && later.key_data == key.key_data);
+        if is_replaced {
+            continue;
+        }
+        for number in intervals_of_a_day(key) {
+            let is_valid = intervals(key).contains(&number);
+            // A later copy has the word, unless it is about less than an earlier one.
+            let same = keys.iter().enumerate().filter(|(_, (other, _))| {
+                other.key_data == key.key_data && intervals_of_a_day(other).contains(&number)
+            });
+            let revised_at =
+                keys.iter().rposition(|(other, revised)| *revised && other.key_data == key.key_data);
+            let speaks = same
+                .filter(|(at, _)| revised_at.is_none_or(|revised_at| *at >= revised_at))
+                .max_by_key(|(at, (other, _))| (intervals(other).contains(&number), *at));
+            if speaks.is_some_and(|(at, _)| at != place) {
                 continue;
             }
             let interval = ENIntervalNumber::new(number);
@@ -30,6 +46,7 @@ fn find(keys: &[DiagnosisKey], sightings: &[Sighting]) -> Matching {
             for &&sighting in &same {
                 let reason = match first {
                     _ if key.report_type == Some(ReportType::Revoked) => Some(DropReason::Revoked),
+                    _ if !is_valid => Some(DropReason::OutsideRollingPeriod),
                     _ if apart(&sighting) > 12 => {
                         Some(DropReason::OutsideTimeWindow { intervals_apart: apart(&sighting) })
                     }
@@ -67,8 +84,13 @@ fn intervals(key: &DiagnosisKey) -> core::ops::Range<u32> {
     start..start + u32::from(key.rolling_period.get())
 }
 
+fn intervals_of_a_day(key: &DiagnosisKey) -> core::ops::Range<u32> {
+    let start = key.rolling_start_interval_number.get();
+    start..start + 144
+}
+
 /// Few different keys, starts and periods, so that they come twice, overlap, and disagree.
-fn keys() -> impl Strategy<Value = Vec<DiagnosisKey>> {
+fn keys() -> impl Strategy<Value = Vec<Pushed>> {
     let report_type = prop_oneof![
         3 => Just(None),
         1 => Just(Some(ReportType::ConfirmedTest)),
@@ -80,7 +102,7 @@ fn keys() -> impl Strategy<Value = Vec<DiagnosisKey>> {
         key.report_type = report_type;
         key
     });
-    prop::collection::vec(key, 0..8)
+    prop::collection::vec((key, prop::bool::weighted(0.2)), 0..8)
 }
 
 /// Frames of those keys and of another, around their time and around the edges of the rules.
@@ -111,7 +133,12 @@ fn sightings() -> impl Strategy<Value = Vec<Sighting>> {
 proptest! {
     #[test]
     fn what_is_found_is_what_the_rules_say(keys in keys(), sightings in sightings()) {
-        let found = super::find(keys.iter().copied(), sightings.iter().copied(), Rules::SPEC);
+        let received = ReceivedIdentifiers::new(sightings.iter().copied());
+        let mut matcher = Matcher::new(&received);
+        for (key, is_revised) in &keys {
+            if *is_revised { matcher.push_revised_keys(&[*key]) } else { matcher.push_keys(&[*key]) }
+        }
+        let found = matcher.finish(Rules::SPEC);
         prop_assert_eq!(found, find(&keys, &sightings));
     }
 }

@@ -2,6 +2,7 @@ use alloc::string::ToString as _;
 use alloc::vec;
 
 use super::*;
+use crate::diagnosis::ReportType;
 use crate::metadata::TransmitPower;
 use crate::time::RollingPeriod;
 
@@ -92,7 +93,40 @@ fn identifiers_past_the_rolling_period_are_not_the_keys() {
         let matching = find([with_period(period)], sightings, Rules::SPEC);
         assert_eq!(matching.matches.len(), 1);
         assert_eq!(matching.matches[0].interval.get(), START + inside);
-        assert_eq!(matching.dropped, []);
+        assert_eq!(reasons(&matching), [DropReason::OutsideRollingPeriod]);
+        assert_eq!(matching.dropped[0].interval.get(), START + outside);
+    }
+}
+
+#[test]
+fn a_revised_key_replaces_all_that_was_said_of_it() {
+    let received = ReceivedIdentifiers::new([sighting(START, 0), sighting(START + 100, 0)]);
+    let mut matcher = Matcher::new(&received);
+    matcher.push_keys(&[key()]);
+    matcher.push_revised_keys(&[with_period(1)]);
+    let matching = matcher.finish(Rules::SPEC);
+    assert_eq!(matching.matches.len(), 1);
+    assert_eq!(reasons(&matching), [DropReason::OutsideRollingPeriod]);
+    // Even by a statement that is about other intervals.
+    let elsewhere =
+        DiagnosisKey { rolling_start_interval_number: ENIntervalNumber::new(START + 4000), ..key() };
+    matcher.push_revised_keys(&[elsewhere]);
+    assert_eq!(matcher.finish(Rules::SPEC), Matching::default());
+    assert_eq!(matcher.keys_pushed(), 3);
+    assert_eq!(matcher.statements().len(), 3);
+}
+
+#[test]
+fn keys_in_pieces_are_found_as_keys_at_once() {
+    let received = ReceivedIdentifiers::new([sighting(START, 0), sighting(START + 100, 0)]);
+    let keys = [with_period(1), key(), revoked(), key()];
+    for pieces in 1..=keys.len() {
+        let mut matcher = Matcher::new(&received);
+        keys.chunks(pieces).for_each(|piece| matcher.push_keys(piece));
+        assert_eq!(
+            matcher.finish(Rules::SPEC),
+            find(keys, [sighting(START, 0), sighting(START + 100, 0)], Rules::SPEC)
+        );
     }
 }
 
