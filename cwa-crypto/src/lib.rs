@@ -6,6 +6,7 @@ extern crate alloc;
 pub mod aem;
 pub mod broadcast;
 pub mod bytes;
+pub mod derive;
 pub mod diagnosis;
 pub mod matching;
 pub mod metadata;

@@ -145,33 +145,69 @@ impl DiagnosisKey {
     }
 }
 
-/// The identifiers of one key with their intervals, in order. Made by [`RollingProximityIdentifierKey::identifiers`].
+/// The identifiers of one key with their intervals, in order.
+///
+/// Made by [`RollingProximityIdentifierKey::identifiers`], and for many keys at once by [`derive`](crate::derive).
+/// The default has none left; it is a place to derive into.
 #[derive(Clone)]
 pub struct Identifiers {
     start: ENIntervalNumber,
-    blocks: [[u8; RollingProximityIdentifier::LENGTH]; MAX_PERIOD],
-    /// What is left is `next..end`, counted from `start`; `end` is at most `MAX_PERIOD`.
+    /// What is left is `next..end`, counted from `start`; `end` is at most `DAY`.
     next: u8,
     end: u8,
+    blocks: DayBlocks,
 }
 
 impl Identifiers {
+    /// The bytes of the identifiers that are left, in order.
+    ///
+    /// ```
+    /// use cwa_crypto::{ENIntervalNumber, RollingPeriod, TemporaryExposureKey};
+    ///
+    /// let tek = TemporaryExposureKey::from_bytes(0x75c734c6dd1a782de7a965da5eb93125_u128.to_be_bytes());
+    /// let day = tek.identifiers(ENIntervalNumber::new(2_642_976), RollingPeriod::FULL_DAY);
+    /// assert_eq!(day.as_slice()[0], 0x8be6cd371c5c891604bfbe49df845096_u128.to_be_bytes());
+    /// assert_eq!(day.as_slice().len(), 144);
+    /// ```
+    #[must_use]
+    pub fn as_slice(&self) -> &[[u8; RollingProximityIdentifier::LENGTH]] {
+        self.blocks.0.get(usize::from(self.next)..usize::from(self.end)).unwrap_or_default()
+    }
+
     fn derive(rpik: &RollingProximityIdentifierKey, start: ENIntervalNumber, period: RollingPeriod) -> Self {
-        let intervals_that_exist = u8::try_from(u32::MAX - start.get()).unwrap_or(u8::MAX).saturating_add(1);
-        let end = period.get().min(intervals_that_exist);
-        let mut blocks = [[0; RollingProximityIdentifier::LENGTH]; MAX_PERIOD];
-        let live = blocks.get_mut(..usize::from(end)).unwrap_or_default();
+        let mut this = Self::default();
+        this.rewind(start, period);
+        let live = this.blocks.0.get_mut(..usize::from(this.end)).unwrap_or_default();
         for (block, number) in live.iter_mut().zip(start.get()..=u32::MAX) {
             *block = padded_data(number);
         }
         // All at once: block by block the vector units of current processors stand idle (about 30 times slower).
         Aes128Enc::new(&rpik.0.into()).encrypt_blocks(Array::cast_slice_from_core_mut(live));
-        Self { start, blocks, next: 0, end }
+        this
+    }
+
+    /// The place of the blocks, for those who derive; [`rewind`](Self::rewind) then says what they are.
+    pub(crate) fn blocks_mut(&mut self) -> &mut DayBlocks {
+        &mut self.blocks
+    }
+
+    /// All the blocks from `start` on that `period` holds are left. Intervals past `u32::MAX` do not exist.
+    pub(crate) fn rewind(&mut self, start: ENIntervalNumber, period: RollingPeriod) {
+        let intervals_that_exist = u8::try_from(u32::MAX - start.get()).unwrap_or(u8::MAX).saturating_add(1);
+        self.start = start;
+        self.next = 0;
+        self.end = period.get().min(intervals_that_exist);
     }
 
     fn at(&self, offset: u8) -> Option<(ENIntervalNumber, RollingProximityIdentifier)> {
-        let block = self.blocks.get(usize::from(offset))?;
+        let block = self.blocks.0.get(usize::from(offset))?;
         Some((self.start.checked_add(offset.into())?, RollingProximityIdentifier(*block)))
+    }
+}
+
+impl Default for Identifiers {
+    fn default() -> Self {
+        Self { start: ENIntervalNumber::default(), next: 0, end: 0, blocks: DayBlocks::ZERO }
     }
 }
 
@@ -216,7 +252,7 @@ impl fmt::Debug for Identifiers {
 }
 
 /// `PaddedData_j`, the block whose encryption is the identifier of interval `j`.
-const fn padded_data(interval: u32) -> [u8; RollingProximityIdentifier::LENGTH] {
+pub(crate) const fn padded_data(interval: u32) -> [u8; RollingProximityIdentifier::LENGTH] {
     // 0..=5 "EN-RPI" | 6..=11 zero | 12..=15 ENIN_j, little-endian
     let [p0, p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11] = PADDED_DATA_PREFIX;
     let [a, b, c, d] = interval.to_le_bytes();
@@ -225,7 +261,18 @@ const fn padded_data(interval: u32) -> [u8; RollingProximityIdentifier::LENGTH] 
 
 const PADDED_DATA_PREFIX: [u8; 12] = *b"EN-RPI\0\0\0\0\0\0";
 
-const MAX_PERIOD: usize = RollingPeriod::FULL_DAY.get() as usize;
+const DAY: usize = RollingPeriod::FULL_DAY.get() as usize;
+
+/// The identifiers of a whole day, in the order of their intervals, or what is to be encrypted to them.
+///
+/// Whole cache lines, so that four identifiers are loaded or stored at once.
+#[derive(Clone)]
+#[repr(C, align(64))]
+pub(crate) struct DayBlocks(pub(crate) [[u8; RollingProximityIdentifier::LENGTH]; DAY]);
+
+impl DayBlocks {
+    pub(crate) const ZERO: Self = Self([[0; RollingProximityIdentifier::LENGTH]; DAY]);
+}
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,92 @@
+use alloc::format;
+use alloc::string::ToString as _;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::*;
+use crate::time::{ENIntervalNumber, RollingPeriod};
+
+/// Keys that differ in everything, from a generator with a fixed seed (xorshift64*).
+fn keys(count: usize) -> Vec<DiagnosisKey> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = move || {
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        state.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    };
+    (0..count)
+        .map(|_| {
+            let data = u128::from(next()) << 64 | u128::from(next());
+            let [a, b, c, d, period, ..] = next().to_be_bytes();
+            let start = ENIntervalNumber::new(u32::from_be_bytes([a, b, c, d]));
+            let period = RollingPeriod::try_from(i64::from(period % 144) + 1).unwrap();
+            DiagnosisKey::new(data.to_be_bytes(), start, period)
+        })
+        .collect()
+}
+
+#[test]
+fn every_backend_derives_a_batch_of_any_length_as_key_by_key() {
+    for backend in Backend::all_available() {
+        for length in 0..=100 {
+            let keys = keys(length);
+            let mut out = vec![Identifiers::default(); length];
+            derive_with(backend, &keys, &mut out).unwrap();
+            for (key, day) in keys.iter().zip(out) {
+                assert!(day.eq(key.identifiers()), "{backend}, {length} keys, {key:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn days_come_in_the_order_of_the_keys_whole_and_wrap_around_after_the_last_interval() {
+    let period = RollingPeriod::try_from(1).unwrap();
+    let mut keys = keys(70);
+    keys[40] = DiagnosisKey::new([7; 16], ENIntervalNumber::new(u32::MAX - 4), period);
+    for backend in Backend::all_available() {
+        let mut places = Vec::new();
+        for_each_day(backend, &keys, |place, day| {
+            places.push(place);
+            let rpik = keys[place].temporary_exposure_key().rolling_proximity_identifier_key();
+            for (offset, block) in (0..).zip(day.0) {
+                let interval = keys[place].rolling_start_interval_number.get().wrapping_add(offset);
+                let expected = rpik.identifier(ENIntervalNumber::new(interval));
+                assert_eq!(block, *expected.as_bytes(), "{backend}, key {place}, interval {interval}");
+            }
+        });
+        assert!(places.into_iter().eq(0..70), "{backend}");
+    }
+}
+
+#[test]
+fn a_place_that_is_used_again_holds_the_new_key_from_its_first_identifier_on() {
+    let keys = keys(2);
+    let mut out = vec![Identifiers::default()];
+    derive(&keys[..1], &mut out).unwrap();
+    assert!(out[0].next().is_some());
+    derive(&keys[1..], &mut out).unwrap();
+    assert!(out[0].clone().eq(keys[1].identifiers()));
+}
+
+#[test]
+fn a_batch_of_another_length_than_its_result_is_refused_and_derives_nothing() {
+    for (keys_len, out_len) in [(0, 1), (1, 0), (33, 32)] {
+        let mut out = vec![Identifiers::default(); out_len];
+        let error = derive(&keys(keys_len), &mut out).unwrap_err();
+        assert_eq!(error, BatchLengthError { keys: keys_len, out: out_len });
+        assert_eq!(
+            error.to_string(),
+            format!("{keys_len} keys need as many places for identifiers, not {out_len}")
+        );
+        assert!(out.iter().all(|day| day.as_slice().is_empty()));
+    }
+}
+
+#[test]
+fn the_best_backend_is_available_and_the_portable_one_always() {
+    assert!(Backend::best().is_available());
+    assert!(Backend::Portable.is_available());
+    assert!(Backend::all_available().any(|backend| backend == Backend::best()));
+}
