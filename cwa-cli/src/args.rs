@@ -121,6 +121,9 @@ enum Command {
     Rpi(commands::rpi::RpiCommand),
     /// Find out which received identifiers belong to published keys.
     Match(commands::match_::MatchArguments),
+    /// Received identifiers: read them from any form of file.
+    #[command(subcommand)]
+    Sightings(commands::sightings::SightingsCommand),
     /// Risk scores, with their reasons.
     #[command(subcommand)]
     Risk(commands::risk::RiskCommand),
@@ -159,7 +162,8 @@ impl Command {
         match self {
             Self::Tek(command) => command.run(global, output),
             Self::Rpi(command) => command.run(output),
-            Self::Match(arguments) => arguments.run(output),
+            Self::Match(arguments) => arguments.run(global, output),
+            Self::Sightings(command) => command.run(global, output),
             Self::Risk(command) => command.run(output),
             Self::Export(command) => command.run(global, output),
             Self::Config(command) => command.run(output),

@@ -24,6 +24,8 @@ mod pipeline;
 #[cfg(feature = "cli")]
 mod risk;
 #[cfg(feature = "cli")]
+mod sightings;
+#[cfg(feature = "cli")]
 mod tour;
 #[cfg(feature = "cli")]
 pub mod vectors;

@@ -9,22 +9,21 @@ use cwa_crypto::metadata::CalibrationConfidence;
 use cwa_crypto::{Attenuation, DiagnosisKey, ENIntervalNumber, UnixTime};
 use serde::Serialize;
 
-use crate::args::Answer;
+use crate::args::{Answer, Global};
 use crate::commands::trust::TrustArguments;
 use crate::failure::Failure;
 use crate::output::{Output, style};
+use crate::sightings::{self, SightingsArguments, Skipped};
 
 mod keys;
-mod sightings;
 
 use keys::KeySource;
 
 /// Arguments of `cwa match`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct MatchArguments {
-    /// What was received: JSON lines or CSV with rpi, aem, rssi_dbm, seen_at; - for standard input.
-    #[arg(long, value_name = "FILE")]
-    sightings: PathBuf,
+    #[command(flatten)]
+    sightings: SightingsArguments,
     /// The export to match against; several are taken together, and what a later one says of a key holds.
     #[arg(long = "export", value_name = "FILE", required = true)]
     exports: Vec<PathBuf>,
@@ -51,13 +50,17 @@ struct Found {
     /// Different keys in all exports.
     keys: usize,
     sightings: usize,
+    /// What the file of sightings holds besides, by reason.
+    skipped: Vec<Skipped>,
     matches: Vec<FoundMatch>,
     dropped: Vec<FoundDrop>,
 }
 
 impl MatchArguments {
-    pub(crate) fn run(&self, output: &mut Output) -> Result<Answer, Failure> {
-        let received = ReceivedIdentifiers::new(sightings::read(&self.sightings)?);
+    pub(crate) fn run(&self, global: &Global, output: &mut Output) -> Result<Answer, Failure> {
+        let (_, reading) = self.sightings.read(global)?;
+        let skipped = sightings::skipped(&reading);
+        let received = ReceivedIdentifiers::new(reading.sightings);
         let source =
             KeySource { trusted: self.trust.store()?, accept_unverified: self.danger_accept_unverified };
         let keys = source.read(&self.exports)?;
@@ -67,6 +70,7 @@ impl MatchArguments {
             rules: self.rules.name(),
             keys: keys.iter().map(|key| key.key_data).collect::<BTreeSet<_>>().len(),
             sightings: received.sighting_count(),
+            skipped,
             matches: matching.matches.iter().map(|found| self.found(found)).collect(),
             dropped: matching.dropped.iter().map(|dropped| self.dropped(dropped)).collect(),
         };

@@ -1,0 +1,117 @@
+//! Received identifiers from files: the arguments that name them, the reading, and what is said of what was left out.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::args::Global;
+use crate::failure::Failure;
+use crate::input;
+use crate::output::style;
+
+mod format;
+mod sqlite;
+
+use format::{Cause, ReadError};
+pub(crate) use format::{Form, Reading};
+
+/// Which file holds what was received.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SightingsArguments {
+    /// What was received: JSON lines or CSV with rpi, aem, rssi_dbm, seen_at; the semicolon CSV of scan tools; a database of
+    /// RaMBLE or microG. Told apart by content; - for standard input.
+    #[arg(long, value_name = "FILE")]
+    sightings: PathBuf,
+    /// Take this signal strength where a scan log has none; without it such records are left out.
+    #[arg(long, value_name = "DBM", allow_negative_numbers = true)]
+    missing_rssi: Option<i8>,
+}
+
+impl SightingsArguments {
+    /// The name of the file's form, its sightings, and what was left out, which is told on standard error too, unless JSON tells
+    /// it.
+    pub(crate) fn read(&self, global: &Global) -> Result<(&'static str, Reading), Failure> {
+        let (form, reading) = self.read_file()?;
+        if !(global.json || global.quiet) {
+            let warning = style::WARNING;
+            let mut stderr = anstream::stderr();
+            for skipped in skipped(&reading) {
+                writeln!(
+                    stderr,
+                    "{warning}left out: {} × {}{warning:#}: {}",
+                    skipped.count, skipped.reason, skipped.meaning
+                )?;
+            }
+        }
+        Ok((form, reading))
+    }
+
+    fn read_file(&self) -> Result<(&'static str, Reading), Failure> {
+        let path = &self.sightings;
+        let content = input::read(path)?;
+        let form = Form::of(&content);
+        let reading = if form == Form::Sqlite {
+            refuse_write_ahead_log(path)?;
+            sqlite::read(content, self.missing_rssi)
+        } else {
+            form.read(&content, self.missing_rssi).map(|reading| (form.name(), reading))
+        };
+        reading.map_err(|error| unreadable(path, error))
+    }
+}
+
+/// So many rows, records or reports are no sightings, for one reason.
+#[derive(Debug, Serialize)]
+pub(crate) struct Skipped {
+    reason: &'static str,
+    #[serde(skip)]
+    meaning: String,
+    count: u64,
+}
+
+/// What was left out of a reading, by reason.
+pub(crate) fn skipped(reading: &Reading) -> Vec<Skipped> {
+    let skipped = reading.skipped.iter();
+    skipped
+        .map(|(reason, &count)| Skipped { reason: reason.name(), meaning: reason.to_string(), count })
+        .collect()
+}
+
+fn unreadable(path: &Path, error: ReadError) -> Failure {
+    const FORMS: &str = "sightings are JSON lines such as {\"rpi\": \"8be6cd371c5c891604bfbe49df845096\", \
+        \"aem\": \"72033874\", \"rssi_dbm\": -50, \"seen_at\": 1585785600}, CSV whose first line names these columns, \
+        the semicolon CSV of scan tools, or a database of RaMBLE or microG";
+    let path = path.display();
+    match error {
+        ReadError { cause: Cause::NotText(error), .. } => {
+            Failure::input("CWA-E0003", format!("{path} is not UTF-8 text")).caused_by(error)
+        }
+        error => {
+            let failure = Failure::input("CWA-E0201", format!("{path}{error}"));
+            match error.cause {
+                Cause::Database(source) => failure.caused_by(source),
+                _ => failure,
+            }
+        }
+    }
+    .help(FORMS)
+}
+
+/// A database that was copied while it was in use has its last rows in a second file, which is not read here.
+fn refuse_write_ahead_log(path: &Path) -> Result<(), Failure> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let log = PathBuf::from(log);
+    match log.metadata() {
+        Ok(metadata) if metadata.len() > 0 => Err(Failure::input(
+            "CWA-E0201",
+            format!("{} has rows in {}, which would be missed", path.display(), log.display()),
+        )
+        .help(format!(
+            "`sqlite3 {} 'PRAGMA wal_checkpoint(TRUNCATE)'` moves them into the database; remove the log to do without",
+            path.display()
+        ))),
+        _ => Ok(()),
+    }
+}

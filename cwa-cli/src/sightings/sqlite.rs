@@ -1,0 +1,236 @@
+//! The databases of RaMBLE and microG.
+//!
+//! A database is hostile input: a schema holds code, and pages point to pages. So it is opened as a copy in memory that
+//! cannot be written, nothing in its schema is trusted, pages are checked before rows are read, and only plain columns of
+//! plain tables are read, table by table. No file is opened, so no log or journal beside it is read or left.
+
+use core::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::limits::Limit;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row};
+
+use super::format::{Cause, DatabaseError, MicrogReader, Place, RambleReader, ReadError, Reading, Value};
+
+/// Reads the database whose bytes are `content`, and says which of the two it is.
+pub(super) fn read(
+    mut content: Vec<u8>,
+    missing_rssi_dbm: Option<i8>,
+) -> Result<(&'static str, Reading), ReadError> {
+    // Bytes 18 and 19 say whether the file is written by way of a log. A copy in memory has none, and SQLite refuses to
+    // open such a copy unless they say so.
+    if let Some(versions @ [2, 2]) = content.get_mut(18..20) {
+        versions.fill(1);
+    }
+    let connection = open(&content).map_err(|error| sqlite(error, Place::File))?;
+    drop(content);
+    let tables = tables(&connection).map_err(|error| sqlite(error, Place::File))?;
+    let has = |table: &str| tables.iter().any(|found| found == table);
+    if has("devices") && has("locations") {
+        let mut reader = RambleReader::new(missing_rssi_dbm);
+        rows(&connection, "devices", ["id", "service_data"], |[id, data]| {
+            reader.device(id, data);
+            Ok(())
+        })?;
+        rows(&connection, "locations", ["device_id", "timestamp", "rssi"], |[id, timestamp, rssi]| {
+            reader.location(id, timestamp, rssi)
+        })?;
+        Ok(("ramble", reader.finish()))
+    } else if has("advertisements") {
+        let mut reader = MicrogReader::new(missing_rssi_dbm);
+        let columns = ["rpi", "aem", "timestamp", "rssi", "duration"];
+        rows(&connection, "advertisements", columns, |[rpi, aem, timestamp, rssi, duration]| {
+            reader.advertisement(rpi, aem, timestamp, rssi, duration)
+        })?;
+        Ok(("microg", reader.finish()))
+    } else {
+        Err(ReadError { place: Place::File, cause: Cause::Tables { found: tables } })
+    }
+}
+
+fn open(content: &[u8]) -> rusqlite::Result<Connection> {
+    let mut connection = Connection::open_in_memory()?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, 1 << 20)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, 1 << 16)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_COLUMN, 100)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_EXPR_DEPTH, 20)?;
+    connection.busy_timeout(Duration::ZERO)?;
+    connection.deserialize_read_exact("main", content, content.len(), true)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    // Constraints are expressions of the schema.
+    connection.pragma_update(None, "ignore_check_constraints", true)?;
+    // A page that two others point to can be the root of more rows than there are atoms.
+    let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if verdict == "ok" { Ok(connection) } else { Err(corrupt(verdict)) }
+}
+
+/// The names of the tables that are rows of their own: neither views nor virtual tables.
+fn tables(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection
+        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0 ORDER BY name")?;
+    statement.query_map([], |row| row.get(0))?.collect()
+}
+
+/// Calls `take` with these columns of every row of a table, in the order in which they are stored.
+fn rows<const N: usize>(
+    connection: &Connection,
+    table: &'static str,
+    columns: [&'static str; N],
+    mut take: impl FnMut([Value<'_>; N]) -> Result<(), Cause>,
+) -> Result<(), ReadError> {
+    let in_table = |error| sqlite(error, Place::Table(table));
+    // Generated columns are expressions of the schema.
+    let mut plain: Vec<String> = Vec::new();
+    connection
+        .pragma(None, "table_xinfo", table, |row| {
+            if row.get::<_, i64>("hidden")? == 0 {
+                plain.push(row.get("name")?);
+            }
+            Ok(())
+        })
+        .map_err(in_table)?;
+    if let Some(&column) = columns.iter().find(|&&column| !plain.iter().any(|name| name == column)) {
+        return Err(ReadError {
+            place: Place::Table(table),
+            cause: Cause::NoColumn { column, found: plain },
+        });
+    }
+    // An index is a copy of rows that nobody compares with them.
+    let query = format!("SELECT {} FROM {table} NOT INDEXED", columns.join(", "));
+    let mut statement = connection.prepare(&query).map_err(in_table)?;
+    let mut rows = statement.query([]).map_err(in_table)?;
+    let mut number = 0;
+    loop {
+        number += 1;
+        let place = Place::Row { table, number };
+        let Some(row) = rows.next().map_err(|error| sqlite(error, place))? else { return Ok(()) };
+        let values = values(row).map_err(|error| sqlite(error, place))?;
+        take(values).map_err(|cause| ReadError { place, cause })?;
+    }
+}
+
+fn values<'a, const N: usize>(row: &'a Row<'_>) -> rusqlite::Result<[Value<'a>; N]> {
+    let mut values = [Value::Other; N];
+    for (index, value) in values.iter_mut().enumerate() {
+        *value = match row.get_ref(index)? {
+            ValueRef::Null => Value::Null,
+            ValueRef::Integer(integer) => Value::Integer(integer),
+            ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Value::Bytes(bytes),
+            ValueRef::Real(_) => Value::Other,
+        };
+    }
+    Ok(values)
+}
+
+fn sqlite(error: rusqlite::Error, place: Place) -> ReadError {
+    ReadError { place, cause: Cause::Database(DatabaseError(Box::new(error))) }
+}
+
+fn corrupt(verdict: String) -> rusqlite::Error {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+    rusqlite::Error::SqliteFailure(code, Some(verdict))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A database made by these statements, as the bytes of its file.
+    fn database(statements: &str) -> Vec<u8> {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(statements).unwrap();
+        connection.serialize("main").unwrap().to_vec()
+    }
+
+    fn times(content: Vec<u8>) -> Vec<(u64, i8)> {
+        let (_, reading) = read(content, None).unwrap();
+        assert!(reading.skipped.is_empty());
+        reading.sightings.iter().map(|sighting| (sighting.seen_at.as_secs(), sighting.rssi_dbm)).collect()
+    }
+
+    fn problem(content: Vec<u8>) -> String {
+        let error = read(content, None).unwrap_err();
+        let source = core::error::Error::source(&error.cause).map(|source| format!(": {source}"));
+        format!("{error}{}", source.unwrap_or_default())
+    }
+
+    const RAMBLE: &str = "
+        CREATE TABLE android_metadata (locale TEXT);
+        CREATE TABLE devices (id INTEGER PRIMARY KEY, address TEXT, name TEXT, service_data TEXT);
+        CREATE TABLE locations (id INTEGER PRIMARY KEY, device_id INTEGER, timestamp INTEGER, latitude REAL, rssi INTEGER);
+        INSERT INTO devices VALUES (3, '7A:11', NULL, 'fd6f:303132333435363738396162636465660a0b0c0d');
+        INSERT INTO locations VALUES (1, 3, 1595376000, 52.5, -60), (2, 3, 1595376300, 52.5, -70);";
+
+    const MICROG: &str = "
+        CREATE TABLE advertisements (rpi BLOB NOT NULL, aem BLOB NOT NULL, timestamp INTEGER NOT NULL,
+            rssi INTEGER NOT NULL, duration INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (rpi, timestamp));
+        CREATE INDEX index_advertisements_rpi ON advertisements(rpi);
+        INSERT INTO advertisements VALUES (x'30313233343536373839616263646566', x'0a0b0c0d', 1595376000999, -60, 300000);";
+
+    #[test]
+    fn the_two_databases_are_told_apart_by_their_tables() {
+        assert_eq!(read(database(RAMBLE), None).unwrap().0, "ramble");
+        assert_eq!(times(database(RAMBLE)), [(1_595_376_000, -60), (1_595_376_300, -70)]);
+        assert_eq!(read(database(MICROG), None).unwrap().0, "microg");
+        assert_eq!(times(database(MICROG)), [(1_595_376_000, -60), (1_595_376_300, -60)]);
+    }
+
+    #[test]
+    fn a_database_of_log_mode_is_read_without_its_log() {
+        let mut content = database(MICROG);
+        content[18..20].fill(2);
+        assert_eq!(times(content).len(), 2);
+    }
+
+    #[test]
+    fn another_schema_is_refused_with_what_was_found() {
+        insta::assert_snapshot!(problem(database("CREATE TABLE t (x); CREATE TABLE devices (id);")), @": neither `devices` and `locations` of RaMBLE nor `advertisements` of microG; tables `devices`, `t`");
+        insta::assert_snapshot!(problem(database("PRAGMA user_version = 1;")), @": neither `devices` and `locations` of RaMBLE nor `advertisements` of microG; no tables");
+        insta::assert_snapshot!(problem(database("CREATE TABLE advertisements (rpi, aem, time, rssi);")), @", table `advertisements`: there is no column `timestamp`; columns `rpi`, `aem`, `time`, `rssi`");
+    }
+
+    #[test]
+    fn code_in_a_schema_is_not_run() {
+        // A view of that name would run for ever.
+        insta::assert_snapshot!(problem(database(
+            "CREATE VIEW advertisements AS WITH RECURSIVE forever(rpi) AS (SELECT 1 UNION ALL SELECT rpi + 1 FROM forever)
+             SELECT rpi, rpi AS aem, rpi AS timestamp, rpi AS rssi, rpi AS duration FROM forever;"
+        )), @": neither `devices` and `locations` of RaMBLE nor `advertisements` of microG; no tables");
+        insta::assert_snapshot!(problem(database(
+            "CREATE TABLE advertisements (rpi, aem, timestamp, rssi, duration AS (length(zeroblob(1000000000))));"
+        )), @", table `advertisements`: there is no column `duration`; columns `rpi`, `aem`, `timestamp`, `rssi`");
+        // A constraint is not asked; this one would say that the row must not be.
+        let with_constraint = MICROG.replace("rssi INTEGER", "rssi INTEGER CHECK (rssi > 0)");
+        let with_constraint = format!("PRAGMA ignore_check_constraints = 1; {with_constraint}");
+        assert_eq!(times(database(&with_constraint)).len(), 2);
+    }
+
+    #[test]
+    fn a_damaged_database_is_refused() {
+        let whole = database(MICROG);
+        insta::assert_snapshot!(problem(whole[..100].to_vec()), @": the database cannot be read: database disk image is malformed");
+        let mut pages = whole;
+        // The root of the first table, page 2, says that it is an interior page.
+        pages[4096] = 5;
+        insta::assert_snapshot!(problem(pages), @r"
+        : the database cannot be read: *** in database main ***
+        Tree 2 page 2 cell 0: invalid page number 265945088
+        ");
+    }
+
+    #[test]
+    fn no_flipped_byte_makes_it_fail_otherwise() {
+        let whole = database(MICROG);
+        for offset in (0..whole.len()).step_by(7).chain(0..120) {
+            let mut content = whole.clone();
+            content[offset] ^= 0xff;
+            let _ = read(content, None);
+        }
+    }
+}
