@@ -10,14 +10,21 @@ use crate::metadata::BluetoothMetadata;
 use crate::tek::TemporaryExposureKey;
 use crate::time::{Day, ENIntervalNumber, RollingPeriod, UnixTime};
 
-/// The keys of one phone: a new one each day at 00:00 UTC, kept for 14 days.
+mod clock_skew;
+mod consent;
+
+pub use clock_skew::{ClockSkew, ClockSkewEffect};
+pub use consent::{Consent, ConsentError};
+
+/// The keys of one phone: a new one each day at 00:00 UTC, kept for 14 days; and the owner's consent to hand them over.
 ///
 /// Secret: it holds the keys. Nothing here reads a clock; every transition is fed with `now`, and every transition is
 /// legal at any time. Days on which nothing was asked leave no key behind, since nothing was on air.
 ///
 /// A clock that is set back does not bring a day's second key: the key of that day is taken up again, unless it was
-/// handed over in the meantime. A key that others have seen is never on air again. Keys for a day later than tomorrow,
-/// left by a clock that was ahead, are forgotten.
+/// handed over in the meantime. A key that others have seen is never on air again, and of those that they have not seen
+/// no two have an interval in common. Keys for a day later than tomorrow, left by a clock that was ahead, are forgotten;
+/// so are, while a clock is ahead, the keys that are too old by it. [`ClockSkew`] tells when to warn of such a clock.
 ///
 /// ```
 /// use cwa_crypto::schedule::SameDayPolicy;
@@ -31,12 +38,16 @@ use crate::time::{Day, ENIntervalNumber, RollingPeriod, UnixTime};
 /// phone.advertisement(metadata, day.next().start(), &mut rng);
 ///
 /// // A positive test on the second day: the first day's key goes at once, today's after midnight.
-/// let release = phone.release(day.next().start().plus(14 * 3600), &mut rng);
+/// let asked = day.next().start().plus(14 * 3600);
+/// phone.give_consent(asked);
+/// let release = phone.release(asked, &mut rng)?;
 /// assert_eq!(release.keys.len(), 1);
 /// assert_eq!(release.day_key_at, Some(day.next().next().start()));
-/// let second = phone.release_day_key(day.next().next().start().plus(20 * 60));
-/// assert_eq!(second.unwrap().len(), 1);
-/// # Ok::<(), cwa_crypto::metadata::TransmitPowerError>(())
+/// let second = phone.release_day_key(day.next().next().start().plus(20 * 60))?;
+/// assert_eq!(second.len(), 1);
+/// // A day after the consent the owner has to be asked again.
+/// assert!(phone.release(asked.plus(24 * 3600 + 1), &mut rng).is_err());
+/// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct KeySchedule {
@@ -45,23 +56,33 @@ pub struct KeySchedule {
     keys: Vec<ScheduledKey>,
     /// The day of the last release that left its day's key to be handed over after midnight.
     released_on: Option<Day>,
+    consent: Consent,
 }
 
 impl KeySchedule {
-    /// For how long a key is kept after its end, in seconds: 14 days.
+    /// For how long a key is kept after its end, in seconds: 14 days, the last second of which is the one before.
+    ///
+    /// So at every second exactly 14 keys of whole days have ended and are kept, also in that of midnight, and an upload
+    /// never has more of them than a server takes.
     pub const RETENTION_SECONDS: u64 = 14 * Day::SECONDS;
 
     /// The schedule of a phone that has not been on air yet.
     #[must_use]
     pub const fn new(policy: SameDayPolicy) -> Self {
-        Self { policy, keys: Vec::new(), released_on: None }
+        Self { policy, keys: Vec::new(), released_on: None, consent: Consent::NotGiven }
     }
 
-    /// The schedule of a phone that has stored its [`keys`](Self::keys) and [`released_on`](Self::released_on).
+    /// The schedule of a phone that has stored its [`keys`](Self::keys), [`released_on`](Self::released_on) and
+    /// [`consent`](Self::consent).
     #[must_use]
-    pub fn restore(policy: SameDayPolicy, mut keys: Vec<ScheduledKey>, released_on: Option<Day>) -> Self {
+    pub fn restore(
+        policy: SameDayPolicy,
+        mut keys: Vec<ScheduledKey>,
+        released_on: Option<Day>,
+        consent: Consent,
+    ) -> Self {
         keys.sort_by_key(|key| key.rolling_start_interval_number);
-        Self { policy, keys, released_on }
+        Self { policy, keys, released_on, consent }
     }
 
     /// The secret keys, ordered by their start, for whoever stores them.
@@ -74,6 +95,12 @@ impl KeySchedule {
     #[must_use]
     pub const fn released_on(&self) -> Option<Day> {
         self.released_on
+    }
+
+    /// The owner's consent, as of the last time that anything was asked.
+    #[must_use]
+    pub const fn consent(&self) -> Consent {
+        self.consent
     }
 
     /// What is handed over when, on the day of a release.
@@ -92,14 +119,12 @@ impl KeySchedule {
         if let Some(live) = self.keys.iter().find(|key| !key.handed_over && key.covers(interval)) {
             return live.clone();
         }
-        let today = interval.floor_day();
-        let is_first_today =
-            self.keys.iter().all(|key| key.rolling_start_interval_number.floor_day() != today);
-        let start = if is_first_today { today } else { interval };
+        let is_first_today = !self.keys.iter().any(|key| key.touches(now.day()));
+        let start = if is_first_today { interval.floor_day() } else { interval };
         let key = ScheduledKey {
             key: TemporaryExposureKey::generate(rng),
             rolling_start_interval_number: start,
-            rolling_period: RollingPeriod::rest_of_day(start),
+            rolling_period: self.room_after(start),
             handed_over: false,
         };
         let place = self.keys.partition_point(|other| other.rolling_start_interval_number <= start);
@@ -119,51 +144,94 @@ impl KeySchedule {
         Advertisement::new(rpi, key.associated_encrypted_metadata_key().seal(rpi, metadata))
     }
 
+    /// The owner agrees at `now` that keys are handed over, for the next 24 hours.
+    ///
+    /// Next comes [`release`](Self::release).
+    pub const fn give_consent(&mut self, now: UnixTime) {
+        self.consent = Consent::given(now);
+    }
+
+    /// The owner takes the consent back: nothing is handed over any more, and no day's key follows.
+    ///
+    /// What was handed over cannot be called back; it is never on air again all the same.
+    pub const fn withdraw_consent(&mut self) {
+        self.consent = Consent::Withdrawn;
+        self.released_on = None;
+    }
+
     /// Hands over, after a positive test, every key that has ended and is still kept, ordered by start.
     ///
     /// What becomes of the day's own key is the [policy's](SameDayPolicy) business. A repeated call hands the same keys
     /// over again, so that an upload that failed can be repeated. Next comes
-    /// [`release_day_key`](Self::release_day_key), if [`Release::day_key_at`] names its time.
-    pub fn release(&mut self, now: UnixTime, rng: &mut impl CryptoRng) -> Release {
+    /// [`release_day_key`](Self::release_day_key), if [`Release::day_key_at`] names its time; later than 24 hours after
+    /// the consent, [`give_consent`](Self::give_consent).
+    ///
+    /// # Errors
+    ///
+    /// There is no [consent](Self::give_consent) at `now`; nothing is handed over and no key is retired.
+    pub fn release(&mut self, now: UnixTime, rng: &mut impl CryptoRng) -> Result<Release, ConsentError> {
+        self.forget(now);
+        let consent_until = self.consent.check(now)?;
         // Without a live key there would be no day's key to speak of: the phone may have been off since midnight.
         let live = self.live_key(now, rng);
-        if self.policy == SameDayPolicy::RetireEarly {
-            self.retire(&live, ENIntervalNumber::at(now));
-            self.released_on = None;
-            return Release { keys: self.hand_over(now, |_| true), day_key_at: None };
+        let day_key_at = match self.policy {
+            SameDayPolicy::RetireEarly => {
+                self.retire(&live, ENIntervalNumber::at(now));
+                self.released_on = None;
+                None
+            }
+            // On the day after the consent there is nothing more to come: it ends before that day's key does.
+            SameDayPolicy::AfterMidnight => {
+                Some(now.day().next().start()).filter(|midnight| *midnight <= consent_until)
+            }
+        };
+        if day_key_at.is_some() {
+            self.released_on = Some(now.day());
         }
-        self.released_on = Some(now.day());
-        Release { keys: self.hand_over(now, |_| true), day_key_at: Some(now.day().next().start()) }
+        Ok(Release { keys: self.hand_over(now, |_| true), day_key_at })
     }
 
     /// Hands over the key of the day of the last [`release`](Self::release), once it is no longer on air.
     ///
-    /// A repeated call hands the same keys over again. There is more than one only if the clock was set back on that
-    /// day.
+    /// The owner is not asked again, if the consent is not older than 24 hours. A repeated call hands the same keys over
+    /// again. There is more than one only if the clock was set back on that day.
     ///
     /// # Errors
     ///
-    /// No release has left a key for later, the key is still on air, or it is older than 14 days and forgotten.
+    /// There is no consent any more, no release has left a key for later, the key is still on air, or it is older than 14
+    /// days and forgotten.
     pub fn release_day_key(&mut self, now: UnixTime) -> Result<Vec<DiagnosisKey>, DayKeyError> {
+        self.forget(now);
+        self.consent.check(now)?;
         let day = self.released_on.ok_or(DayKeyError::NothingPending)?;
-        let is_of_day = |key: &ScheduledKey| key.rolling_start_interval_number.start().day() == day;
-        let until = self.keys.iter().filter(|key| is_of_day(key)).map(ScheduledKey::end).max();
-        let until = until.unwrap_or_default().max(day.next().start());
+        let ends = self.keys.iter().filter(|key| key.starts_on(day)).map(ScheduledKey::end);
+        let until = ends.max().unwrap_or_default().max(day.next().start());
         if now < until {
             return Err(DayKeyError::StillLive { until });
         }
-        self.forget(now);
-        let keys = self.hand_over(now, is_of_day);
+        let keys = self.hand_over(now, |key| key.starts_on(day));
         if keys.is_empty() { Err(DayKeyError::Forgotten { day }) } else { Ok(keys) }
     }
 
-    /// Drops keys that ended more than 14 days ago, and keys that a clock running ahead has left in the future.
+    /// Drops keys that ended 14 days ago, keys that a clock running ahead has left in the future, and a consent that
+    /// is over.
     fn forget(&mut self, now: UnixTime) {
         let tomorrow = now.day().next();
+        self.consent = self.consent.at(now);
         self.keys.retain(|key| {
-            key.end().plus(Self::RETENTION_SECONDS) >= now
+            key.end().plus(Self::RETENTION_SECONDS) > now
                 && key.rolling_start_interval_number.start().day() <= tomorrow
         });
+    }
+
+    /// The intervals from `start` to the end of its day, or to the next key that is to be on air.
+    fn room_after(&self, start: ENIntervalNumber) -> RollingPeriod {
+        let to_come = self.keys.iter().filter(|key| !key.handed_over);
+        to_come
+            .filter_map(|key| RollingPeriod::between(start, key.rolling_start_interval_number))
+            .chain([RollingPeriod::rest_of_day(start)])
+            .min()
+            .unwrap_or_default()
     }
 
     /// Ends the live key before its day does: the interval that is running belongs to its successor already.
@@ -227,6 +295,15 @@ impl ScheduledKey {
         self.rolling_start_interval_number.start().plus(seconds)
     }
 
+    fn starts_on(&self, day: Day) -> bool {
+        self.rolling_start_interval_number.start().day() == day
+    }
+
+    /// Whether the key is for at least one interval of the day.
+    fn touches(&self, day: Day) -> bool {
+        self.rolling_start_interval_number.start() < day.next().start() && self.end() > day.start()
+    }
+
     const fn covers(&self, interval: ENIntervalNumber) -> bool {
         let start = self.rolling_start_interval_number.get();
         interval.get() >= start && interval.get() - start < self.rolling_period.get() as u32
@@ -244,7 +321,8 @@ impl ScheduledKey {
 pub struct Release {
     /// The keys, now public, ordered by their start; without statements about risk, which are the owner's to add.
     pub keys: Vec<DiagnosisKey>,
-    /// From when [`KeySchedule::release_day_key`] hands over the key of the day; `None` if there is nothing to come.
+    /// From when [`KeySchedule::release_day_key`] hands over the key of the day; `None` if there is nothing to come under
+    /// this consent.
     pub day_key_at: Option<UnixTime>,
 }
 
@@ -252,6 +330,9 @@ pub struct Release {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DayKeyError {
+    /// There is no consent any more.
+    #[error(transparent)]
+    Consent(#[from] ConsentError),
     /// No release has left a key for later.
     #[error("no release has left a day's key for later")]
     NothingPending,

@@ -2,18 +2,14 @@
 #![allow(missing_docs, reason = "an integration test has no documentation")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
-use core::convert::Infallible;
-
 use cwa_crypto::matching::{ReceivedIdentifiers, Rules, Sighting};
 use cwa_crypto::metadata::CalibrationConfidence;
-use cwa_crypto::schedule::{DayKeyError, SameDayPolicy};
 use cwa_crypto::{
     Advertisement, AssociatedEncryptedMetadata, AssociatedEncryptedMetadataKey, BluetoothMetadata,
-    DiagnosisKey, ENIntervalNumber, KeySchedule, RollingPeriod, RollingProximityIdentifier,
-    TemporaryExposureKey, TransmitPower, UnixTime,
+    DiagnosisKey, ENIntervalNumber, RollingPeriod, RollingProximityIdentifier, TemporaryExposureKey,
+    TransmitPower, UnixTime,
 };
 use proptest::prelude::*;
-use rand_core::{TryCryptoRng, TryRng};
 
 fn metadata() -> impl Strategy<Value = BluetoothMetadata> {
     (-127..=127_i8, prop::option::of(0..4_i64)).prop_map(|(dbm, confidence)| {
@@ -131,69 +127,4 @@ proptest! {
         let aem = AssociatedEncryptedMetadata::from_bytes(aem);
         prop_assert_eq!(aem.to_string().parse(), Ok(aem));
     }
-
-    /// Whatever the clock and the owner do: what is on air is never public, and nobody gets a key before its end.
-    #[test]
-    fn no_key_is_on_air_after_it_was_handed_over(
-        retire_early in any::<bool>(),
-        steps in prop::collection::vec((0..3_u8, -100_000..200_000_i64), 1..60),
-    ) {
-        let policy = if retire_early { SameDayPolicy::RetireEarly } else { SameDayPolicy::AfterMidnight };
-        let mut phone = KeySchedule::new(policy);
-        let mut rng = Counter(0);
-        let mut public: Vec<[u8; 16]> = Vec::new();
-        let mut now = 1_595_200_000_u64;
-        for (action, seconds) in steps {
-            now = now.checked_add_signed(seconds).unwrap();
-            let time = UnixTime::from_secs(now);
-            let handed_over = match action {
-                0 => {
-                    let live = phone.live_key(time, &mut rng);
-                    prop_assert!(!public.contains(live.key.expose_bytes()));
-                    let interval = ENIntervalNumber::at(time);
-                    prop_assert!(live.rolling_start_interval_number <= interval && time < live.end());
-                    Vec::new()
-                }
-                1 => phone.release(time, &mut rng).keys,
-                _ => match phone.release_day_key(time) {
-                    Ok(keys) => keys,
-                    Err(DayKeyError::StillLive { until }) => {
-                        prop_assert!(time < until);
-                        Vec::new()
-                    }
-                    Err(_) => Vec::new(),
-                },
-            };
-            for key in handed_over {
-                prop_assert!(key.end() <= time);
-                prop_assert!(key.end().plus(KeySchedule::RETENTION_SECONDS) >= time);
-                public.push(key.key_data);
-            }
-        }
-    }
 }
-
-/// Makes another key every time.
-struct Counter(u64);
-
-impl TryRng for Counter {
-    type Error = Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        self.0 += 1;
-        Ok(u32::try_from(self.0).unwrap())
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        self.0 += 1;
-        Ok(self.0)
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
-        self.0 += 1;
-        bytes.iter_mut().zip(self.0.to_le_bytes()).for_each(|(to, from)| *to = from);
-        Ok(())
-    }
-}
-
-impl TryCryptoRng for Counter {}

@@ -226,13 +226,15 @@ impl Phone {
         Ok(answer)
     }
 
-    /// The past days' keys, each with the level of its day, as a body.
+    /// The owner consents, and the past days' keys, each with the level of its day, become a body. The key of the day
+    /// follows within 24 hours, without another question.
     pub(super) fn release_past_keys(
         &mut self,
         status: SymptomStatus,
         now: UnixTime,
     ) -> Result<Payload, Mishap> {
-        let release = self.radio.schedule.release(now, &mut self.rng);
+        self.radio.schedule.give_consent(now);
+        let release = self.radio.schedule.release(now, &mut self.rng)?;
         self.uploaded = Some((now, status));
         self.payload(release.keys)
     }

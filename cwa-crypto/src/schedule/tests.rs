@@ -1,5 +1,6 @@
 use alloc::format;
 use alloc::string::ToString as _;
+use alloc::vec;
 use core::convert::Infallible;
 
 use rand_core::{TryCryptoRng, TryRng};
@@ -46,6 +47,12 @@ fn phone(policy: SameDayPolicy) -> (KeySchedule, Counter) {
     (KeySchedule::new(policy), Counter(0))
 }
 
+/// Asks the owner and hands over.
+fn release(phone: &mut KeySchedule, now: UnixTime, rng: &mut Counter) -> Release {
+    phone.give_consent(now);
+    phone.release(now, rng).unwrap()
+}
+
 fn number(key: &DiagnosisKey) -> u8 {
     key.key_data[0]
 }
@@ -81,10 +88,24 @@ fn days_on_which_the_phone_was_off_have_no_key() {
 fn keys_are_kept_for_14_days_after_their_end() {
     let (mut phone, mut rng) = phone(SameDayPolicy::AfterMidnight);
     phone.live_key(midnight(), &mut rng);
-    phone.live_key(midnight().plus(15 * DAY), &mut rng);
+    phone.live_key(midnight().plus(15 * DAY - 1), &mut rng);
     assert_eq!(phone.keys().len(), 2);
-    phone.live_key(midnight().plus(15 * DAY + 1), &mut rng);
-    assert_eq!(phone.keys().len(), 1);
+    phone.live_key(midnight().plus(15 * DAY), &mut rng);
+    let starts: Vec<_> = phone.keys().iter().map(|key| key.rolling_start_interval_number.get()).collect();
+    assert_eq!(starts, [14, 15].map(|days| interval(midnight()) + days * 144));
+}
+
+#[test]
+fn at_every_second_14_whole_days_are_handed_over() {
+    let (mut phone, mut rng) = phone(SameDayPolicy::AfterMidnight);
+    for day in 0..=20 {
+        phone.live_key(midnight().plus(day * DAY), &mut rng);
+    }
+    for seconds in [DAY - 1, DAY, DAY + 1, DAY + HOUR, 2 * DAY - 1, 2 * DAY] {
+        let keys = release(&mut phone, midnight().plus(20 * DAY + seconds), &mut rng).keys;
+        assert_eq!(keys.len(), 14, "{seconds}");
+        assert_eq!(keys.last().unwrap().end(), midnight().plus(20 * DAY + seconds).day().start());
+    }
 }
 
 #[test]
@@ -113,7 +134,7 @@ fn keys_of_a_clock_that_ran_days_ahead_are_forgotten() {
 fn a_key_that_was_handed_over_is_never_on_air_again() {
     let (mut phone, mut rng) = phone(SameDayPolicy::AfterMidnight);
     phone.live_key(midnight(), &mut rng);
-    let release = phone.release(midnight().plus(DAY + HOUR), &mut rng);
+    let release = release(&mut phone, midnight().plus(DAY + HOUR), &mut rng);
     assert_eq!(numbers(&release.keys), [1]);
     // The clock goes back into the day of the key that is public now.
     let back = midnight().plus(14 * HOUR);
@@ -145,11 +166,12 @@ fn past_keys_go_first_and_the_days_key_after_midnight() {
         phone.live_key(midnight().plus(day * DAY), &mut rng);
     }
     let upload = midnight().plus(2 * DAY + 14 * HOUR);
-    let release = phone.release(upload, &mut rng);
+    let release = release(&mut phone, upload, &mut rng);
     assert_eq!(numbers(&release.keys), [1, 2]);
     assert_eq!(release.day_key_at, Some(midnight().plus(3 * DAY)));
     assert_eq!(phone.live_key(upload, &mut rng).key.expose_bytes(), &[3; 16], "still on air");
 
+    // Nobody is asked again: the grace of 24 hours.
     let too_early = phone.release_day_key(midnight().plus(3 * DAY - 1));
     assert_eq!(too_early, Err(DayKeyError::StillLive { until: midnight().plus(3 * DAY) }));
     phone.live_key(midnight().plus(3 * DAY), &mut rng);
@@ -164,10 +186,10 @@ fn past_keys_go_first_and_the_days_key_after_midnight() {
 fn the_same_keys_are_handed_over_when_an_upload_is_repeated() {
     let (mut phone, mut rng) = phone(SameDayPolicy::AfterMidnight);
     phone.live_key(midnight(), &mut rng);
-    let first = phone.release(midnight().plus(DAY + HOUR), &mut rng);
-    assert_eq!(phone.release(midnight().plus(DAY + 2 * HOUR), &mut rng), first);
+    let first = release(&mut phone, midnight().plus(DAY + HOUR), &mut rng);
+    assert_eq!(release(&mut phone, midnight().plus(DAY + 2 * HOUR), &mut rng), first);
     // After midnight, the first upload takes the finished day along.
-    let later = phone.release(midnight().plus(2 * DAY + HOUR), &mut rng);
+    let later = release(&mut phone, midnight().plus(2 * DAY + HOUR), &mut rng);
     assert_eq!(numbers(&later.keys), [1, 2]);
     assert_eq!(later.day_key_at, Some(midnight().plus(3 * DAY)));
 }
@@ -176,24 +198,136 @@ fn the_same_keys_are_handed_over_when_an_upload_is_repeated() {
 fn keys_of_the_future_are_not_handed_over() {
     let (mut phone, mut rng) = phone(SameDayPolicy::AfterMidnight);
     phone.live_key(midnight().plus(DAY), &mut rng);
-    assert_eq!(phone.release(midnight(), &mut rng).keys, []);
+    assert_eq!(release(&mut phone, midnight(), &mut rng).keys, []);
 }
 
 #[test]
 fn without_a_release_there_is_no_days_key_to_follow() {
     let (mut phone, mut rng) = phone(SameDayPolicy::AfterMidnight);
     phone.live_key(midnight(), &mut rng);
+    phone.give_consent(midnight().plus(HOUR));
     assert_eq!(phone.release_day_key(midnight().plus(DAY)), Err(DayKeyError::NothingPending));
 }
 
 #[test]
 fn the_days_key_can_be_too_late_for_its_upload() {
     let (mut phone, mut rng) = phone(SameDayPolicy::AfterMidnight);
-    assert_eq!(phone.release(midnight().plus(HOUR), &mut rng).keys, []);
-    assert!(phone.clone().release_day_key(midnight().plus(15 * DAY)).is_ok());
+    assert_eq!(release(&mut phone, midnight().plus(HOUR), &mut rng).keys, []);
+    let again = |seconds| {
+        let (mut phone, now) = (phone.clone(), midnight().plus(seconds));
+        phone.give_consent(now);
+        phone.release_day_key(now)
+    };
+    assert!(again(15 * DAY - 1).is_ok());
     let error = DayKeyError::Forgotten { day: midnight().day() };
-    assert_eq!(phone.release_day_key(midnight().plus(15 * DAY + 1)), Err(error));
+    assert_eq!(again(15 * DAY), Err(error));
     assert_eq!(error.to_string(), "the key of 2020-07-20 was older than 14 days and is forgotten");
+}
+
+#[test]
+fn nothing_is_handed_over_without_consent_and_nothing_is_retired() {
+    for policy in [SameDayPolicy::AfterMidnight, SameDayPolicy::RetireEarly] {
+        let (mut phone, mut rng) = phone(policy);
+        phone.live_key(midnight(), &mut rng);
+        let now = midnight().plus(DAY + HOUR);
+        assert_eq!(phone.release(now, &mut rng), Err(ConsentError::NotGiven));
+        assert_eq!(phone.release_day_key(now), Err(ConsentError::NotGiven.into()));
+        assert!(phone.keys().iter().all(|key| !key.handed_over));
+        assert_eq!(phone.keys().len(), 1, "and no key is made for it");
+    }
+}
+
+#[test]
+fn the_key_of_the_following_day_needs_another_consent() {
+    let (mut phone, mut rng) = phone(SameDayPolicy::AfterMidnight);
+    let asked = midnight().plus(14 * HOUR);
+    phone.give_consent(asked);
+    assert_eq!(phone.release(asked, &mut rng).unwrap().day_key_at, Some(midnight().plus(DAY)));
+    // Within the grace, also a repeated release; but the key of its day ends after the consent does.
+    let second = phone.release(asked.plus(DAY), &mut rng).unwrap();
+    assert_eq!((numbers(&second.keys), second.day_key_at), (vec![1], None));
+    assert_eq!(numbers(&phone.release_day_key(asked.plus(DAY)).unwrap()), [1], "the first day's, again");
+    let expired = ConsentError::Expired { given_at: asked };
+    assert_eq!(phone.release(midnight().plus(2 * DAY), &mut rng), Err(expired));
+    assert_eq!(phone.release_day_key(midnight().plus(2 * DAY)), Err(expired.into()));
+    assert_eq!(
+        expired.to_string(),
+        format!("the consent given at {} held for 86400 s and is over", asked.as_secs())
+    );
+    let third = release(&mut phone, midnight().plus(2 * DAY), &mut rng);
+    assert_eq!(numbers(&third.keys), [1, 2]);
+}
+
+#[test]
+fn a_consent_of_midnight_reaches_the_next_midnight() {
+    let (mut phone, mut rng) = phone(SameDayPolicy::AfterMidnight);
+    let first = release(&mut phone, midnight(), &mut rng);
+    assert_eq!(first.day_key_at, Some(midnight().plus(DAY)));
+    assert!(phone.clone().release_day_key(midnight().plus(DAY)).is_ok());
+    let expired = ConsentError::Expired { given_at: midnight() };
+    assert_eq!(phone.release_day_key(midnight().plus(DAY + 1)), Err(expired.into()));
+}
+
+#[test]
+fn a_withdrawn_consent_holds_the_days_key_back_and_another_one_lets_it_go() {
+    let (mut phone, mut rng) = phone(SameDayPolicy::AfterMidnight);
+    phone.live_key(midnight(), &mut rng);
+    release(&mut phone, midnight().plus(DAY + HOUR), &mut rng);
+    phone.withdraw_consent();
+    let after = midnight().plus(2 * DAY + HOUR);
+    assert_eq!(phone.release_day_key(after), Err(ConsentError::Withdrawn.into()));
+    assert_eq!(phone.release(after, &mut rng), Err(ConsentError::Withdrawn));
+    phone.give_consent(after);
+    assert_eq!(phone.release_day_key(after), Err(DayKeyError::NothingPending));
+    assert_eq!(numbers(&phone.release(after, &mut rng).unwrap().keys), [1, 2]);
+}
+
+#[test]
+fn a_consent_that_has_ended_does_not_come_back_with_the_clock() {
+    let (mut phone, mut rng) = phone(SameDayPolicy::AfterMidnight);
+    let asked = midnight().plus(14 * HOUR);
+    phone.give_consent(asked);
+    // Nobody asks for keys; the day passes on air.
+    phone.live_key(asked.plus(DAY + 1), &mut rng);
+    assert_eq!(phone.release(asked.plus(HOUR), &mut rng), Err(ConsentError::Expired { given_at: asked }));
+    assert_eq!(phone.consent(), Consent::Expired { given_at: asked });
+}
+
+#[test]
+fn a_clock_far_ahead_costs_the_old_keys_and_the_consent_and_leaves_nothing_behind() {
+    let (mut phone, mut rng) = phone(SameDayPolicy::AfterMidnight);
+    for day in 0..3 {
+        phone.live_key(midnight().plus(day * DAY), &mut rng);
+    }
+    let asked = midnight().plus(2 * DAY + 9 * HOUR);
+    phone.give_consent(asked);
+    phone.live_key(asked.plus(365 * DAY), &mut rng);
+    // Corrected, the phone begins the day anew: the key of the morning is lost, and so is never handed over.
+    let key = phone.live_key(asked.plus(60), &mut rng);
+    assert_eq!(key.key.expose_bytes(), &[5; 16]);
+    assert_eq!(key.rolling_period, RollingPeriod::FULL_DAY);
+    assert_eq!(phone.keys().len(), 1);
+    assert_eq!(phone.release(asked.plus(60), &mut rng), Err(ConsentError::Expired { given_at: asked }));
+}
+
+#[test]
+fn a_key_that_fills_a_gap_ends_where_the_next_one_begins() {
+    let (mut phone, mut rng) = phone(SameDayPolicy::RetireEarly);
+    phone.live_key(midnight(), &mut rng);
+    let two_o_clock = midnight().plus(14 * HOUR);
+    release(&mut phone, two_o_clock, &mut rng);
+    assert_eq!(phone.live_key(two_o_clock, &mut rng).key.expose_bytes(), &[2; 16]);
+    // Set back into the time of the key that is public: a third key, until the second one takes over.
+    let key = phone.live_key(midnight().plus(10 * HOUR), &mut rng);
+    assert_eq!(key.key.expose_bytes(), &[3; 16]);
+    assert_eq!(
+        (key.rolling_start_interval_number.get(), key.rolling_period.get()),
+        (interval(midnight()) + 60, 24)
+    );
+    assert_eq!(phone.live_key(two_o_clock, &mut rng).key.expose_bytes(), &[2; 16]);
+    let keys = release(&mut phone, midnight().plus(DAY), &mut rng).keys;
+    let periods = keys.iter().map(|key| (number(key), key.rolling_period.get())).collect::<Vec<_>>();
+    assert_eq!(periods, [(1, 84), (3, 24), (2, 60)]);
 }
 
 #[test]
@@ -201,7 +335,7 @@ fn retired_early_the_days_key_is_cut_short_and_another_takes_over() {
     let (mut phone, mut rng) = phone(SameDayPolicy::RetireEarly);
     phone.live_key(midnight(), &mut rng);
     let now = midnight().plus(DAY + 14 * HOUR + 5 * 60);
-    let release = phone.release(now, &mut rng);
+    let release = release(&mut phone, now, &mut rng);
     assert_eq!(numbers(&release.keys), [1, 2]);
     assert_eq!(release.day_key_at, None);
     let retired = release.keys[1];
@@ -221,10 +355,10 @@ fn retired_early_the_days_key_is_cut_short_and_another_takes_over() {
 #[test]
 fn a_key_in_its_first_interval_is_not_retired() {
     let (mut phone, mut rng) = phone(SameDayPolicy::RetireEarly);
-    assert_eq!(phone.release(midnight().plus(599), &mut rng).keys, []);
+    assert_eq!(release(&mut phone, midnight().plus(599), &mut rng).keys, []);
     assert_eq!(phone.live_key(midnight().plus(599), &mut rng).rolling_period, RollingPeriod::FULL_DAY);
     // One interval later, it has been valid for one.
-    let release = phone.release(midnight().plus(600), &mut rng);
+    let release = release(&mut phone, midnight().plus(600), &mut rng);
     assert_eq!(release.keys[0].rolling_period.get(), 1);
 }
 
@@ -232,10 +366,10 @@ fn a_key_in_its_first_interval_is_not_retired() {
 fn a_restored_schedule_goes_on_where_it_was() {
     let (mut phone, mut rng) = phone(SameDayPolicy::AfterMidnight);
     phone.live_key(midnight(), &mut rng);
-    phone.release(midnight().plus(DAY + HOUR), &mut rng);
+    release(&mut phone, midnight().plus(DAY + HOUR), &mut rng);
     let mut stored = phone.keys().to_vec();
     stored.reverse();
-    let mut restored = KeySchedule::restore(phone.policy(), stored, phone.released_on());
+    let mut restored = KeySchedule::restore(phone.policy(), stored, phone.released_on(), phone.consent());
     assert_eq!(restored.live_key(midnight().plus(DAY + HOUR), &mut rng).key.expose_bytes(), &[2; 16]);
     assert_eq!(numbers(&restored.release_day_key(midnight().plus(2 * DAY)).unwrap()), [2]);
 }
@@ -246,6 +380,6 @@ fn debug_shows_no_secret() {
     phone.live_key(midnight(), &mut rng);
     insta::assert_snapshot!(
         format!("{phone:?}"),
-        @"KeySchedule { policy: AfterMidnight, keys: [ScheduledKey { key: TemporaryExposureKey { .. }, rolling_start_interval_number: ENIntervalNumber(2658672), rolling_period: RollingPeriod(144), handed_over: false }], released_on: None }"
+        @"KeySchedule { policy: AfterMidnight, keys: [ScheduledKey { key: TemporaryExposureKey { .. }, rolling_start_interval_number: ENIntervalNumber(2658672), rolling_period: RollingPeriod(144), handed_over: false }], released_on: None, consent: NotGiven }"
     );
 }
