@@ -1,0 +1,368 @@
+//! Who competes in what; and that they all give the same answers.
+
+use core::hint::black_box;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::BTreeSet;
+
+use cwa_crypto::DiagnosisKey;
+use cwa_crypto::derive::{self, Backend};
+use cwa_crypto::matching::{ReceivedIdentifiers, Rules, Sighting};
+use cwa_crypto::rpi::Identifiers;
+use cwa_crypto_baselines::bound;
+#[cfg(feature = "baselines")]
+use cwa_crypto_baselines::google;
+use cwa_crypto_baselines::memory::CountingAllocator;
+
+use crate::Effort;
+use crate::input::{self, PLANTED, SEGMENT};
+use crate::measure::{Contestant, race};
+use crate::naive;
+use crate::report::{Better, Document, Race, Row};
+
+const NAIVE: &str = "naive: RustCrypto, block by block";
+const GOOGLE: &str = "aws-lc in Google's shape";
+const OURS: &str = "cwa-crypto";
+const NO_BASELINES: &str = "needs `--features baselines`";
+const NOT_HERE: &str = "needs AVX-512 and VAES";
+
+pub(crate) fn run(effort: Effort) -> Document {
+    let keys = input::keys();
+    let mut races = vec![deriving(&keys, effort)];
+    let mut rows = derive_rows(&races[0]);
+    for (count, name) in [(10_000, "10k"), (100_000, "100k"), (1_000_000, "1M")] {
+        if count <= effort.largest_store {
+            let sightings = input::sightings(count, &keys);
+            let race = matching(&format!("match, {name} stored"), &keys, &sightings, effort);
+            rows.extend(matching_rows(count, name, &race));
+            races.push(race);
+        }
+    }
+    let (bytes, race) = flood(&keys, effort);
+    rows.push(bytes);
+    rows.extend(flood_rows(&race));
+    races.push(race);
+    let race = two_threads(&keys, effort);
+    rows.push(two_threads_row(&race));
+    races.push(race);
+    races.push(build(&keys, effort));
+    Document::new(races, rows, effort.least < crate::FULL.least)
+}
+
+// - Derivation.
+
+fn deriving(keys: &[DiagnosisKey], effort: Effort) -> Race {
+    compare_derived(keys);
+    let mut block = [[0; 16]; 144];
+    let mut contestants = vec![Contestant::new(NAIVE, move |keys| {
+        for key in keys {
+            naive::derive(black_box(key), &mut block);
+            black_box(&block);
+        }
+    })];
+    #[cfg(feature = "baselines")]
+    {
+        let mut deriver = google::Deriver::new();
+        contestants.push(Contestant::new(GOOGLE, move |keys| {
+            for key in keys {
+                black_box(deriver.derive(black_box(&key.key_data), key.rolling_start_interval_number.get()));
+            }
+        }));
+    }
+    for backend in Backend::all_available() {
+        // A batch whose results stay in the second-level cache.
+        let mut out = vec![Identifiers::default(); 32];
+        contestants.push(Contestant::new(ours(backend), move |keys| {
+            for keys in keys.chunks(out.len()) {
+                let out = &mut out[..keys.len()];
+                derive::derive_with(backend, black_box(keys), out).expect("as many places as keys");
+                black_box(out);
+            }
+        }));
+    }
+    if bound::is_available() {
+        contestants.push(Contestant::new(BOUND_AES, |keys| bound::aes(keys.len())));
+        contestants.push(Contestant::new(BOUND_SHA, |keys| bound::sha(keys.len())));
+    }
+    Race { name: "derive".to_owned(), unit: "ns/key".to_owned(), times: race(contestants, keys, effort) }
+}
+
+fn ours(backend: Backend) -> String {
+    format!("cwa-crypto, {backend}")
+}
+
+const BOUND_AES: &str = "bound: 360 vaesenc of 64 bytes";
+const BOUND_SHA: &str = "bound: 573 instructions of SHA-256 on 64 bytes";
+
+fn compare_derived(keys: &[DiagnosisKey]) {
+    let mut expected = [[0; 16]; 144];
+    #[cfg(feature = "baselines")]
+    let mut deriver = google::Deriver::new();
+    for keys in keys.chunks(SEGMENT) {
+        for backend in Backend::all_available() {
+            let mut out = vec![Identifiers::default(); keys.len()];
+            derive::derive_with(backend, keys, &mut out).expect("as many places as keys");
+            for (key, out) in keys.iter().zip(out) {
+                naive::derive(key, &mut expected);
+                let identifiers: Vec<_> = out.map(|(_, rpi)| *rpi.as_bytes()).collect();
+                assert_eq!(identifiers, expected, "{backend} and naive differ");
+            }
+        }
+        #[cfg(feature = "baselines")]
+        for key in keys {
+            naive::derive(key, &mut expected);
+            let start = key.rolling_start_interval_number.get();
+            assert_eq!(deriver.derive(&key.key_data, start), &expected, "aws-lc and naive differ");
+        }
+    }
+}
+
+fn derive_rows(race: &Race) -> Vec<Row> {
+    let versus = |name: &str, backend: Backend| {
+        if !backend.is_available() {
+            Row::missing(name, "×", Better::Higher, NOT_HERE)
+        } else if !cfg!(feature = "baselines") {
+            Row::missing(name, "×", Better::Higher, NO_BASELINES)
+        } else {
+            Row::new(name, "×", Better::Higher, |of| race.time(GOOGLE, of) / race.time(&ours(backend), of))
+        }
+    };
+    const SHARE: &str = "share of the sequential AES + SHA instruction bound, SIMD";
+    let share = if Backend::Avx512.is_available() && bound::is_available() {
+        Row::new(SHARE, " %", Better::Higher, |of| {
+            let bound = race.time(BOUND_AES, of) + race.time(BOUND_SHA, of);
+            100.0 * bound / race.time(&ours(Backend::Avx512), of)
+        })
+    } else {
+        Row::missing(SHARE, " %", Better::Higher, NOT_HERE)
+    };
+    vec![
+        versus("derive vs aws-lc in Google's shape, SIMD", Backend::Avx512).bounds(5.0, 8.0),
+        versus("derive vs aws-lc in Google's shape, safe path only", Backend::Portable).bounds(2.5, 3.0),
+        share.bounds(65.0, 85.0),
+    ]
+}
+
+// - Matching.
+
+fn matching(name: &str, keys: &[DiagnosisKey], sightings: &[Sighting], effort: Effort) -> Race {
+    let naive = naive::Received::new(sightings);
+    let store = ReceivedIdentifiers::new(sightings.iter().copied());
+    let planted = BTreeSet::from(PLANTED);
+    let mut found = BTreeSet::new();
+    naive.find(keys, |place| _ = found.insert(place));
+    assert_eq!(found, planted, "naive");
+    assert_eq!(met(keys, &store), planted, "cwa-crypto");
+    let contestants = vec![
+        Contestant::new(NAIVE, move |keys| naive.find(black_box(keys), |place| _ = black_box(place))),
+        Contestant::new(OURS, move |keys| {
+            drop(black_box(store.find(black_box(keys).iter().copied(), Rules::SPEC)));
+        }),
+        #[cfg(feature = "baselines")]
+        google(keys, sightings, GOOGLE),
+    ];
+    Race { name: name.to_owned(), unit: "ns/key".to_owned(), times: race(contestants, keys, effort) }
+}
+
+/// Places of the keys that have a match or a drop.
+fn met(keys: &[DiagnosisKey], store: &ReceivedIdentifiers) -> BTreeSet<usize> {
+    let matching = store.find(keys.iter().copied(), Rules::SPEC);
+    assert_eq!(matching.dropped, []);
+    let met: BTreeSet<_> = matching.matches.iter().map(|found| found.key).collect();
+    (0..keys.len()).filter(|place| met.contains(&keys[*place])).collect()
+}
+
+#[cfg(feature = "baselines")]
+fn google<'a>(keys: &[DiagnosisKey], sightings: &[Sighting], name: &str) -> Contestant<'a> {
+    let map = google::PrefixIdMap::new(sightings.iter().map(|sighting| *sighting.rpi.as_bytes()).collect());
+    let mut deriver = google::Deriver::new();
+    let mut matches = move |key: &DiagnosisKey| {
+        map.matches(&mut deriver, &key.key_data, key.rolling_start_interval_number.get())
+    };
+    let met: BTreeSet<_> = (0..keys.len()).filter(|place| matches(&keys[*place])).collect();
+    assert_eq!(met, BTreeSet::from(PLANTED), "aws-lc");
+    Contestant::new(name, move |keys| {
+        for key in keys {
+            black_box(matches(black_box(key)));
+        }
+    })
+}
+
+fn matching_rows(count: usize, name: &str, race: &Race) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let versus = |name: String, other: &str| {
+        Row::new(name, "×", Better::Higher, |of| race.time(other, of) / race.time(OURS, of))
+    };
+    if count == 100_000 {
+        rows.push(versus(format!("match {name} stored vs naive"), NAIVE).bounds(20.0, 40.0));
+    }
+    if let Some((at_least, aim)) = [(100_000, (8.0, 12.0)), (1_000_000, (20.0, 40.0))]
+        .into_iter()
+        .find_map(|(stored, bounds)| (stored == count).then_some(bounds))
+    {
+        let title = format!("match {name} stored vs Google's shape");
+        let row = if cfg!(feature = "baselines") {
+            versus(title, GOOGLE)
+        } else {
+            Row::missing(title, "×", Better::Higher, NO_BASELINES)
+        };
+        rows.push(row.bounds(at_least, aim));
+    }
+    let (at_least, aim) = match count {
+        10_000 => (4.0, 6.0),
+        100_000 => (4.0, 5.5),
+        _ => (2.5, 4.0),
+    };
+    let title = format!("keys per second and core, {name} stored");
+    rows.push(Row::new(title, " M", Better::Higher, |of| 1e3 / race.time(OURS, of)).bounds(at_least, aim));
+    rows
+}
+
+// - A flood of identifiers with a common prefix.
+
+const RANDOM: &str = "cwa-crypto, 10^5 random";
+const FLOODED: &str = "cwa-crypto, 10^5 that share 16 bits";
+
+fn flood(keys: &[DiagnosisKey], effort: Effort) -> (Row, Race) {
+    const COUNT: usize = 100_000;
+    let random = input::sightings(COUNT, keys);
+    let flooded = input::flood(COUNT, keys);
+
+    let before = CountingAllocator::live_bytes();
+    let store = ReceivedIdentifiers::new(random.iter().copied());
+    let bytes = CountingAllocator::live_bytes() - before + size_of_val(&store);
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    let bytes = bytes as f64 / COUNT as f64;
+    let bytes =
+        Row::new("bytes per stored identifier, 10^5 of one sighting each", " B", Better::Lower, |_| bytes)
+            .bounds(24.0, 20.0);
+
+    let crowded = ReceivedIdentifiers::new(flooded.iter().copied());
+    assert_eq!(met(keys, &crowded), BTreeSet::from(PLANTED), "cwa-crypto, flooded");
+    let contestants = vec![
+        Contestant::new(RANDOM, move |keys| {
+            drop(black_box(store.find(black_box(keys).iter().copied(), Rules::SPEC)));
+        }),
+        Contestant::new(FLOODED, move |keys| {
+            drop(black_box(crowded.find(black_box(keys).iter().copied(), Rules::SPEC)));
+        }),
+        #[cfg(feature = "baselines")]
+        google(keys, &random, GOOGLE_RANDOM),
+        #[cfg(feature = "baselines")]
+        google(keys, &flooded, GOOGLE_FLOODED),
+    ];
+    let times = race(contestants, keys, effort);
+    (bytes, Race { name: "flood".to_owned(), unit: "ns/key".to_owned(), times })
+}
+
+#[cfg(feature = "baselines")]
+const GOOGLE_RANDOM: &str = "aws-lc in Google's shape, 10^5 random";
+#[cfg(feature = "baselines")]
+const GOOGLE_FLOODED: &str = "aws-lc in Google's shape, 10^5 that share 16 bits";
+
+fn flood_rows(race: &Race) -> Vec<Row> {
+    vec![
+        Row::new("10^5 identifiers that share 16 bits vs random ones", "×", Better::Lower, |of| {
+            race.time(FLOODED, of) / race.time(RANDOM, of)
+        })
+        .bounds(1.3, 1.05),
+    ]
+}
+
+// - Two threads that share a store.
+
+const ONE_THREAD: &str = "one thread";
+const TWO_THREADS: &str = "two threads";
+
+fn two_threads(keys: &[DiagnosisKey], effort: Effort) -> Race {
+    // Enough for each that starting and stopping it does not count.
+    const EACH: usize = 128;
+    let sightings = input::sightings(100_000.min(effort.largest_store), keys);
+    let store = ReceivedIdentifiers::new(sightings);
+    let find = |keys: &[DiagnosisKey]| {
+        drop(black_box(store.find(black_box(keys).iter().copied(), Rules::SPEC)));
+    };
+    let helper = Helper::default();
+    let times = std::thread::scope(|scope| {
+        scope.spawn(|| helper.serve(|place| find(&keys[place..][..EACH])));
+        let contestants = vec![
+            Contestant::with_segment(ONE_THREAD, EACH, find),
+            Contestant::with_segment(TWO_THREADS, 2 * EACH, |segment| {
+                let (mine, others) = segment.split_at(EACH);
+                let place = (others.as_ptr().addr() - keys.as_ptr().addr()) / size_of::<DiagnosisKey>();
+                helper.begin(place);
+                find(mine);
+                helper.wait();
+            }),
+        ];
+        let times = race(contestants, keys, effort);
+        helper.end();
+        times
+    });
+    Race { name: "two threads, 100k stored".to_owned(), unit: "ns/key".to_owned(), times }
+}
+
+fn two_threads_row(race: &Race) -> Row {
+    Row::new("two threads vs one", "×", Better::Higher, |of| {
+        race.time(ONE_THREAD, of) / race.time(TWO_THREADS, of)
+    })
+    .bounds(1.8, 1.95)
+}
+
+/// A second thread that waits without sleeping, since waking up takes longer than a segment.
+#[derive(Default)]
+struct Helper {
+    /// 0: wait; 1: end; else a task and two.
+    task: AtomicUsize,
+}
+
+impl Helper {
+    fn begin(&self, task: usize) {
+        self.task.store(task + 2, Ordering::Release);
+    }
+
+    fn wait(&self) {
+        while self.task.load(Ordering::Acquire) != 0 {
+            core::hint::spin_loop();
+        }
+    }
+
+    fn end(&self) {
+        self.task.store(1, Ordering::Release);
+    }
+
+    fn serve(&self, work: impl Fn(usize)) {
+        loop {
+            match self.task.load(Ordering::Acquire) {
+                0 => core::hint::spin_loop(),
+                1 => return,
+                task => {
+                    work(task - 2);
+                    self.task.store(0, Ordering::Release);
+                }
+            }
+        }
+    }
+}
+
+// - Building a store.
+
+const NAIVE_SET: &str = "naive: hash set";
+
+fn build(keys: &[DiagnosisKey], effort: Effort) -> Race {
+    const COUNT: usize = 100_000;
+    let sightings = input::sightings(COUNT, keys);
+    let sightings = sightings.as_slice();
+    let contestants = vec![
+        Contestant::without_keys(NAIVE_SET, COUNT, || drop(black_box(naive::Received::new(sightings)))),
+        Contestant::without_keys("cwa-crypto", COUNT, || {
+            drop(black_box(ReceivedIdentifiers::new(sightings.iter().copied())));
+        }),
+        #[cfg(feature = "baselines")]
+        Contestant::without_keys(GOOGLE, COUNT, || {
+            let identifiers = sightings.iter().map(|sighting| *sighting.rpi.as_bytes()).collect();
+            drop(black_box(google::PrefixIdMap::new(identifiers)));
+        }),
+    ];
+    let times = race(contestants, keys, effort);
+    Race { name: "building a store, 100k".to_owned(), unit: "ns/identifier".to_owned(), times }
+}

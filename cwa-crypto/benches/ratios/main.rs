@@ -1,0 +1,117 @@
+//! How much faster than others, in one run.
+//!
+//! Absolute times on a shared machine say little, so everything that is compared takes turns in one process and only
+//! ratios are quoted. BENCHMARKS.md has the method and results.
+//!
+//! ```text
+//! cargo bench -p cwa-crypto --bench ratios [--features baselines] -- [--runs N] [--smoke] [--json FILE]
+//! ```
+#![forbid(unsafe_code)]
+#![allow(missing_docs, reason = "a benchmark has no documentation")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a benchmark may panic"
+)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it reports to a terminal")]
+#![allow(clippy::disallowed_methods, reason = "it measures time")]
+#![allow(clippy::std_instead_of_core, reason = "a benchmark has std")]
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use cwa_crypto_baselines::memory::CountingAllocator;
+
+mod contestants;
+mod input;
+mod machine;
+mod measure;
+mod naive;
+mod report;
+mod runs;
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator::new();
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::parse(std::env::args().skip(1)) {
+        Ok(arguments) => arguments,
+        Err(message) => {
+            eprintln!("{message}\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    if arguments.help {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
+    let document = if arguments.runs == 1 {
+        contestants::run(if arguments.smoke { SMOKE } else { FULL })
+    } else {
+        runs::worst_of(arguments.runs, arguments.smoke)
+    };
+    print!("{}", document.table());
+    let path = arguments.json.unwrap_or_else(|| concat!(env!("CARGO_TARGET_TMPDIR"), "/ratios.json").into());
+    if let Err(error) = std::fs::write(&path, document.json()) {
+        eprintln!("{}: {error}", path.display());
+        return ExitCode::FAILURE;
+    }
+    println!("\nThe same as JSON: {}", path.display());
+    ExitCode::SUCCESS
+}
+
+/// How long to measure.
+#[derive(Clone, Copy)]
+struct Effort {
+    /// Each contestant is measured for at least this long in all.
+    least: Duration,
+    /// How long one turn of a contestant lasts, at least one segment.
+    turn: Duration,
+    /// Sizes of stores that are left out are not in the table.
+    largest_store: usize,
+}
+
+const FULL: Effort =
+    Effort { least: Duration::from_millis(400), turn: Duration::from_millis(2), largest_store: 1_000_000 };
+/// For continuous integration: outputs are compared and every line of the code runs; the figures mean nothing.
+const SMOKE: Effort =
+    Effort { least: Duration::from_millis(5), turn: Duration::from_millis(1), largest_store: 100_000 };
+
+#[derive(Default)]
+struct Arguments {
+    runs: usize,
+    smoke: bool,
+    help: bool,
+    json: Option<std::path::PathBuf>,
+}
+
+const USAGE: &str = "Usage: ratios [--runs N] [--smoke] [--json FILE]
+
+  --runs N     run N times in processes of their own, and quote the worst of each ratio [1]
+  --smoke      a few milliseconds for each: compares outputs, and measures nothing worth reading
+  --json FILE  where to write the table as JSON [in the build directory, tmp/ratios.json]";
+
+impl Arguments {
+    fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
+        // Without `--bench`, which `cargo bench` passes, this is a test run.
+        let mut arguments = Self { runs: 1, smoke: true, ..Self::default() };
+        let mut smoke = false;
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--bench" => arguments.smoke = false,
+                "--smoke" => smoke = true,
+                "--help" | "-h" => arguments.help = true,
+                "--runs" => {
+                    let number = words.next().and_then(|number| number.parse().ok());
+                    arguments.runs = number.filter(|n| *n > 0).ok_or("--runs takes a number from 1 on")?;
+                }
+                "--json" => arguments.json = Some(words.next().ok_or("--json takes a file")?.into()),
+                other => return Err(format!("unknown argument {other}")),
+            }
+        }
+        arguments.smoke |= smoke;
+        Ok(arguments)
+    }
+}
