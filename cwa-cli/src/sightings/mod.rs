@@ -20,10 +20,10 @@ pub(crate) use format::{Form, Reading};
 #[derive(Debug, clap::Args)]
 pub(crate) struct SightingsArguments {
     /// What was received: JSON lines or CSV with rpi, aem, rssi_dbm, seen_at; the semicolon CSV of scan tools; a database of
-    /// RaMBLE or microG. Told apart by content; - for standard input.
+    /// RaMBLE or microG; a capture of Bluetooth, as pcap, pcapng or btsnoop. Told apart by content; - for standard input.
     #[arg(long, value_name = "FILE")]
     sightings: PathBuf,
-    /// Take this signal strength where a scan log has none; without it such records are left out.
+    /// Take this signal strength where a scan log or a capture has none; without it such records are left out.
     #[arg(long, value_name = "DBM", allow_negative_numbers = true)]
     missing_rssi: Option<i8>,
 }
@@ -81,7 +81,7 @@ pub(crate) fn skipped(reading: &Reading) -> Vec<Skipped> {
 fn unreadable(path: &Path, error: ReadError) -> Failure {
     const FORMS: &str = "sightings are JSON lines such as {\"rpi\": \"8be6cd371c5c891604bfbe49df845096\", \
         \"aem\": \"72033874\", \"rssi_dbm\": -50, \"seen_at\": 1585785600}, CSV whose first line names these columns, \
-        the semicolon CSV of scan tools, or a database of RaMBLE or microG";
+        the semicolon CSV of scan tools, a database of RaMBLE or microG, or a capture of Bluetooth (pcap, pcapng, btsnoop)";
     let path = path.display();
     match error {
         ReadError { cause: Cause::NotText(error), .. } => {

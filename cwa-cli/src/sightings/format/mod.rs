@@ -5,9 +5,11 @@
 use core::fmt;
 use std::collections::BTreeMap;
 
+use cwa_crypto::broadcast::AdvertisementError;
 use cwa_crypto::matching::Sighting;
-use cwa_crypto::{AssociatedEncryptedMetadata, RollingProximityIdentifier, UnixTime};
+use cwa_crypto::{Advertisement, AssociatedEncryptedMetadata, RollingProximityIdentifier, UnixTime};
 
+mod capture;
 mod csv;
 mod databases;
 mod json_lines;
@@ -31,6 +33,12 @@ pub(crate) enum Form {
     ScanCsv,
     /// A SQLite database, of RaMBLE or microG.
     Sqlite,
+    /// A capture in the older format of libpcap.
+    Pcap,
+    /// A capture in the newer one.
+    PcapNg,
+    /// A log of a host's Bluetooth controller.
+    Btsnoop,
 }
 
 impl Form {
@@ -38,6 +46,15 @@ impl Form {
     pub(crate) fn of(content: &[u8]) -> Self {
         if content.starts_with(b"SQLite format 3\0") {
             return Self::Sqlite;
+        }
+        if content.starts_with(capture::BTSNOOP_MAGIC) {
+            return Self::Btsnoop;
+        }
+        if content.starts_with(capture::PCAPNG_MAGIC) {
+            return Self::PcapNg;
+        }
+        if capture::PCAP_MAGICS.iter().any(|magic| content.starts_with(magic)) {
+            return Self::Pcap;
         }
         let text = content.strip_prefix(BYTE_ORDER_MARK).unwrap_or(content).trim_ascii_start();
         let first_line = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
@@ -57,6 +74,9 @@ impl Form {
             Self::Csv => "csv",
             Self::ScanCsv => "scan-csv",
             Self::Sqlite => "sqlite",
+            Self::Pcap => "pcap",
+            Self::PcapNg => "pcapng",
+            Self::Btsnoop => "btsnoop",
         }
     }
 
@@ -72,6 +92,9 @@ impl Form {
             Self::JsonLines => json_lines::read(text(content)?, &mut collector)?,
             Self::Csv => csv::read(text(content)?, &mut collector)?,
             Self::ScanCsv => scan_csv::read(text(content)?, &mut collector)?,
+            Self::Pcap => capture::read_pcap(content, &mut collector)?,
+            Self::PcapNg => capture::read_pcapng(content, &mut collector)?,
+            Self::Btsnoop => capture::read_btsnoop(content, &mut collector)?,
             Self::Sqlite => return Err(Place::File.error(Cause::NotHere)),
         }
         Ok(collector.finish())
@@ -91,6 +114,7 @@ pub(crate) struct Reading {
 pub(crate) enum SkipReason {
     NoExposureNotification,
     ServiceDataLength,
+    MalformedAdvertisingData,
     NoSignalStrength,
     EndsBeforeStart,
     IdentifierLength,
@@ -98,6 +122,16 @@ pub(crate) enum SkipReason {
     UnknownDevice,
     ValueType,
     ValueOutOfRange,
+    NotAnAdvertisement,
+    Fragment,
+    Checksum,
+    Whitened,
+    MalformedRecord,
+    UnsupportedRecord,
+    CutShort,
+    FileCutShort,
+    OtherLinkType,
+    NoTime,
 }
 
 impl SkipReason {
@@ -106,6 +140,7 @@ impl SkipReason {
         match self {
             Self::NoExposureNotification => "no-exposure-notification",
             Self::ServiceDataLength => "service-data-length",
+            Self::MalformedAdvertisingData => "malformed-advertising-data",
             Self::NoSignalStrength => "no-signal-strength",
             Self::EndsBeforeStart => "ends-before-start",
             Self::IdentifierLength => "identifier-length",
@@ -113,6 +148,16 @@ impl SkipReason {
             Self::UnknownDevice => "unknown-device",
             Self::ValueType => "value-type",
             Self::ValueOutOfRange => "value-out-of-range",
+            Self::NotAnAdvertisement => "not-an-advertisement",
+            Self::Fragment => "fragment",
+            Self::Checksum => "checksum",
+            Self::Whitened => "whitened",
+            Self::MalformedRecord => "malformed-record",
+            Self::UnsupportedRecord => "unsupported-record",
+            Self::CutShort => "cut-short",
+            Self::FileCutShort => "file-cut-short",
+            Self::OtherLinkType => "other-link-type",
+            Self::NoTime => "no-time",
         }
     }
 }
@@ -122,7 +167,12 @@ impl fmt::Display for SkipReason {
         f.write_str(match self {
             Self::NoExposureNotification => "not of the Exposure Notification Service (0xfd6f)",
             Self::ServiceDataLength => "service data that is not 20 bytes long",
-            Self::NoSignalStrength => "no signal strength, or 127 dBm, which means that it is not available",
+            Self::MalformedAdvertisingData => {
+                "advertising data whose structures do not add up, or with service data twice"
+            }
+            Self::NoSignalStrength => {
+                "no signal strength, or 127 dBm, which means that there is none; --missing-rssi gives one"
+            }
             Self::EndsBeforeStart => "ends before it starts",
             Self::IdentifierLength => "an identifier that is not 16 bytes long",
             Self::MetadataLength => "encrypted metadata that is not 4 bytes long",
@@ -131,6 +181,16 @@ impl fmt::Display for SkipReason {
             Self::ValueOutOfRange => {
                 "a time before 1970 or after 9999, or a signal strength outside -128 to 127 dBm"
             }
+            Self::NotAnAdvertisement => "packets that carry no advertising data",
+            Self::Fragment => "a part of longer advertising data",
+            Self::Checksum => "a packet with a wrong checksum",
+            Self::Whitened => "a packet whose whitening was left on",
+            Self::MalformedRecord => "a record that is shorter than what it tells of",
+            Self::UnsupportedRecord => "a record of a form that is not known",
+            Self::CutShort => "a record of which too little was captured",
+            Self::FileCutShort => "the file ends within a record",
+            Self::OtherLinkType => "a record of another interface than of Bluetooth Low Energy",
+            Self::NoTime => "a record without time",
         })
     }
 }
@@ -150,6 +210,8 @@ pub(crate) enum Place {
     File,
     /// In a line of text, counted from 1.
     Line(u64),
+    /// In a record or block, counted from 1, which begins at this byte.
+    Record { number: u64, offset: usize },
     /// In a table.
     Table(&'static str),
     /// In a row of a table, counted from 1 as they are stored.
@@ -162,6 +224,7 @@ impl fmt::Display for Place {
         match self {
             Self::File => f.write_str(": "),
             Self::Line(line) => write!(f, ", line {line}: "),
+            Self::Record { number, offset } => write!(f, ", record {number} at byte {offset}: "),
             Self::Table(table) => write!(f, ", table `{table}`: "),
             Self::Row { table, number } => write!(f, ", table `{table}`, row {number}: "),
         }
@@ -193,6 +256,8 @@ pub(crate) enum Cause {
     NoColumn { column: &'static str, found: Vec<String> },
     #[error("the database cannot be read")]
     Database(#[source] DatabaseError),
+    #[error(transparent)]
+    Capture(#[from] capture::CaptureError),
     #[error(transparent)]
     JsonLines(#[from] json_lines::JsonLineError),
     #[error(transparent)]
@@ -273,6 +338,21 @@ impl Collector {
         self.push(Sighting::new(rpi, aem, rssi_dbm, from))?;
         if from < to {
             self.push(Sighting::new(rpi, aem, rssi_dbm, to))?;
+        }
+        Ok(())
+    }
+}
+
+impl Collector {
+    /// Takes advertising data as it was received.
+    fn advertising(&mut self, data: &[u8], rssi_dbm: Option<i8>, seen_at: UnixTime) -> Result<(), TooMany> {
+        match Advertisement::decode(data) {
+            Ok(Advertisement { rpi, aem, .. }) => {
+                return self.heard(Heard { rpi, aem, rssi_dbm, from: seen_at, to: seen_at });
+            }
+            Err(AdvertisementError::NoServiceData) => self.skip(SkipReason::NoExposureNotification),
+            Err(AdvertisementError::ServiceDataLength { .. }) => self.skip(SkipReason::ServiceDataLength),
+            Err(_) => self.skip(SkipReason::MalformedAdvertisingData),
         }
         Ok(())
     }

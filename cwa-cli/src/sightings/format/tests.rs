@@ -18,11 +18,11 @@ fn problem(content: &str) -> String {
 }
 
 /// When, how strong, of everything that was read.
-fn times(reading: &Reading) -> Vec<(u64, i8)> {
+pub(super) fn times(reading: &Reading) -> Vec<(u64, i8)> {
     reading.sightings.iter().map(|sighting| (sighting.seen_at.as_secs(), sighting.rssi_dbm)).collect()
 }
 
-fn skipped(reading: &Reading) -> Vec<(&'static str, u64)> {
+pub(super) fn skipped(reading: &Reading) -> Vec<(&'static str, u64)> {
     reading.skipped.iter().map(|(reason, &count)| (reason.name(), count)).collect()
 }
 
