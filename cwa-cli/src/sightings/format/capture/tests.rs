@@ -116,8 +116,8 @@ mod hci {
             ("04 3e 0b 02 01 03 01 0100e7c25e7a 00", "malformed-record"),
             ("04 3e 0e 02 01 03 01 0100e7c25e7a 03 02011a", "malformed-record"),
             // Data: 5 bytes of service data; structures longer than the data.
-            ("04 3e 14 02 01 03 01 0100e7c25e7a 09 08166ffd0102030405 c3", "service-data-length"),
-            ("04 3e 0e 02 01 03 01 0100e7c25e7a 03 08166f c3", "malformed-advertising-data"),
+            ("04 3e 15 02 01 03 01 0100e7c25e7a 09 08166ffd0102030405 c3", "service-data-length"),
+            ("04 3e 0f 02 01 03 01 0100e7c25e7a 03 08166f c3", "malformed-advertising-data"),
         ] {
             let record = bytes(record);
             assert_eq!(skipped(&read(&pcap(187, &record)).unwrap()), [(reason, 1)], "{record:02x?}");
