@@ -15,7 +15,7 @@ import sys
 
 sys.dont_write_bytecode = True
 
-from generator import crypto, envelope, export, figures, recompute, risk, verification  # noqa: E402
+from generator import crypto, envelope, export, figures, life_cycle, mistakes, recompute, risk, verification  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 CRYPTOGRAPHY = "Exposure Notification Cryptography Specification v1.2"
@@ -23,7 +23,11 @@ BLUETOOTH = "Exposure Notification Bluetooth Specification v1.2"
 EXPORT = "Exposure Key Export File Format and Verification"
 # The order of families decides the numbers of tests: new families and files are only ever appended.
 FILES = [
-    {"name": "key_schedule.json", "spec": CRYPTOGRAPHY, "families": ["gaen.key_schedule", "gaen.identifiers", "gaen.known_mistakes"]},
+    {
+        "name": "key_schedule.json",
+        "spec": CRYPTOGRAPHY,
+        "families": ["gaen.key_schedule", "gaen.identifiers", "gaen.known_mistakes", "gaen.key_life_cycle"],
+    },
     {"name": "bluetooth.json", "spec": BLUETOOTH, "families": ["gaen.ble_frame", "gaen.metadata", "attenuation"]},
     {"name": "matching.json", "spec": CRYPTOGRAPHY, "families": ["gaen.matching"]},
     {"name": "export.json", "spec": EXPORT, "families": ["export.verify", "export.archive"]},
@@ -88,7 +92,7 @@ def main():
         figures.add_committed(collection, HERE / "v1")
     functions = crypto.RECOMPUTE | risk.recompute(collection) | verification.RECOMPUTE | export.RECOMPUTE
     carried = recompute.check(collection, functions)
-    for module in [crypto, export, risk, verification]:
+    for module in [crypto, export, risk, verification, life_cycle, mistakes]:
         module.add(collection)
 
     different = []

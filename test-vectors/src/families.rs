@@ -26,7 +26,11 @@ const FAMILIES: &[Family] = &[
         "identifiers and encrypted metadata of a whole key: RPIK, AEMK, every RPI and AEM",
     ),
     family("gaen.identifiers", "single identifiers of a key, inside and outside its rolling period"),
-    family("gaen.known_mistakes", "what known mistakes compute, which nobody else may compute"),
+    family(
+        "gaen.known_mistakes",
+        "what known mistakes compute, which nobody else may compute, beside the right answer",
+    ),
+    family("gaen.key_life_cycle", "which key a phone has on air, and what it hands over when, through time"),
     family("gaen.ble_frame", "identifier and encrypted metadata in a Bluetooth advertisement"),
     family("gaen.metadata", "version, calibration confidence and transmit power in decrypted metadata"),
     family("gaen.matching", "diagnosis keys against received identifiers"),

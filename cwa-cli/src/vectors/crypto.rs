@@ -12,7 +12,9 @@ use cwa_crypto::{
 use cwa_test_vectors::{Group, Test};
 use serde_json::{Map, Value};
 
-use super::{Outcome, Problem, bytes, judge, member, optional, refused, same};
+use super::{
+    Outcome, Problem, bytes, judge, key_life_cycle, known_mistakes, member, optional, refused, same,
+};
 use crate::commands::match_::FoundMatch;
 
 pub(super) fn run(family: &str, group: &Group, test: &Test) -> Outcome {
@@ -23,8 +25,8 @@ pub(super) fn run(family: &str, group: &Group, test: &Test) -> Outcome {
     let result = match family {
         "gaen.key_schedule" => key_schedule(input, expected),
         "gaen.identifiers" => identifiers(input, expected),
-        // A mistake is an invalid answer; that ours is another one is what makes the test pass.
-        "gaen.known_mistakes" => return known_mistake(input, expected).map_err(Problem::into_message).into(),
+        "gaen.known_mistakes" => return known_mistakes::run(group, input, test).into(),
+        "gaen.key_life_cycle" => key_life_cycle::run(input, expected),
         "gaen.ble_frame" => ble_frame(input, expected),
         "gaen.metadata" => metadata(input, expected),
         "gaen.matching" => matching(group, input, expected),
@@ -80,42 +82,6 @@ fn identifiers(input: &Value, expected: &Value) -> Result<(), Problem> {
     if compared { Ok(()) } else { Err(Problem::Wrong("there is nothing to compare".to_owned())) }
 }
 
-/// What a published implementation computed wrongly, ours must not.
-fn known_mistake(input: &Value, expected: &Value) -> Result<(), Problem> {
-    let mistakes: Map<String, Value> = serde_json::from_value(expected.clone()).unwrap_or_default();
-    for (name, wrong) in &mistakes {
-        let computed = match name.as_str() {
-            "wrong_rpik" => hex::encode(Keys::of(&tek(input)?).rpik.expose_bytes()),
-            "wrong_aemk" => hex::encode(tek(input)?.associated_encrypted_metadata_key().expose_bytes()),
-            "wrong_rpi_after_aem" => rpi_after_sealing(input)?.to_string(),
-            other => return Err(Problem::Wrong(format!("nothing is computed to compare {other} with"))),
-        };
-        if wrong == &computed {
-            return Err(Problem::Wrong(format!("{name}: {computed} is what was computed")));
-        }
-    }
-    if !mistakes.is_empty() {
-        return Ok(());
-    }
-    // Without wrong answers, it is an identifier that a key must not be said to have.
-    let rpi = parse::<RollingProximityIdentifier>(input, "rpi")?;
-    match Keys::of(&tek(input)?).rpik.interval_of(rpi) {
-        None => Ok(()),
-        Some(interval) => Err(Problem::Wrong(format!("{rpi} is the identifier of interval {interval}"))),
-    }
-}
-
-/// What is on air once metadata have been sealed for an identifier; it must not have been counted up.
-fn rpi_after_sealing(input: &Value) -> Result<RollingProximityIdentifier, Problem> {
-    let rpi = parse(input, "rpi")?;
-    let power = TransmitPower::from_dbm(8).map_err(refused("metadata"))?;
-    let aemk = AssociatedEncryptedMetadataKey::from_bytes([0; AssociatedEncryptedMetadataKey::LENGTH]);
-    let sent = Advertisement::new(rpi, aemk.seal(rpi, BluetoothMetadata::v1_0(power)));
-    let received = Advertisement::decode(sent.encode().as_ref()).map_err(refused("advertisement"))?;
-    same("identifier after sealing", &received.rpi, &rpi)?;
-    Ok(received.rpi)
-}
-
 fn ble_frame(input: &Value, expected: &Value) -> Result<(), Problem> {
     let decoded = if input.get("adv_data").is_some() {
         Advertisement::decode(&bytes(input, "adv_data")?)
@@ -151,7 +117,7 @@ fn attenuation(input: &Value, expected: &Value) -> Result<(), Problem> {
     Ok(same("attenuation", &computed, expected)?)
 }
 
-fn matching(group: &Group, input: &Value, expected: &Value) -> Result<(), Problem> {
+pub(super) fn matching(group: &Group, input: &Value, expected: &Value) -> Result<(), Problem> {
     let rules = group.data.get("rules").or_else(|| input.get("rules")).and_then(Value::as_str);
     let rules: Rules = rules.unwrap_or(Rules::SPEC.name()).parse().map_err(refused("rules"))?;
     let keys = member::<Vec<Value>>(input, "keys")?;
@@ -181,13 +147,13 @@ fn matching(group: &Group, input: &Value, expected: &Value) -> Result<(), Proble
 }
 
 /// The keys of a day, as far as they are known.
-struct Keys {
-    rpik: RollingProximityIdentifierKey,
+pub(super) struct Keys {
+    pub(super) rpik: RollingProximityIdentifierKey,
     aemk: Option<AssociatedEncryptedMetadataKey>,
 }
 
 impl Keys {
-    fn of(tek: &TemporaryExposureKey) -> Self {
+    pub(super) fn of(tek: &TemporaryExposureKey) -> Self {
         Self {
             rpik: tek.rolling_proximity_identifier_key(),
             aemk: Some(tek.associated_encrypted_metadata_key()),
@@ -248,7 +214,7 @@ fn xor(a: [u8; 4], b: [u8; 4]) -> [u8; 4] {
 }
 
 /// A key with its schedule; `tek` or `key_data`.
-fn key(value: &Value) -> Result<DiagnosisKey, Problem> {
+pub(super) fn key(value: &Value) -> Result<DiagnosisKey, Problem> {
     let start = ENIntervalNumber::new(member(value, "rolling_start_interval_number")?);
     let period = match optional::<i64>(value, "rolling_period")? {
         Some(number) => RollingPeriod::try_from(number).map_err(refused("rolling_period"))?,
@@ -262,11 +228,11 @@ fn key(value: &Value) -> Result<DiagnosisKey, Problem> {
     Ok(key)
 }
 
-fn tek(input: &Value) -> Result<TemporaryExposureKey, Problem> {
+pub(super) fn tek(input: &Value) -> Result<TemporaryExposureKey, Problem> {
     TemporaryExposureKey::try_from(bytes(input, "tek")?.as_slice()).map_err(refused("key_data"))
 }
 
-fn decode_metadata(value: &Value, name: &str) -> Result<BluetoothMetadata, Problem> {
+pub(super) fn decode_metadata(value: &Value, name: &str) -> Result<BluetoothMetadata, Problem> {
     let bytes = bytes(value, name)?;
     let length = bytes.len();
     let bytes = bytes.try_into().map_err(|_| Problem::Refused {
@@ -276,12 +242,12 @@ fn decode_metadata(value: &Value, name: &str) -> Result<BluetoothMetadata, Probl
     BluetoothMetadata::decode(bytes).map_err(refused("metadata"))
 }
 
-fn parse<T: core::str::FromStr<Err: Display>>(value: &Value, name: &str) -> Result<T, Problem> {
+pub(super) fn parse<T: core::str::FromStr<Err: Display>>(value: &Value, name: &str) -> Result<T, Problem> {
     let text: String = member(value, name)?;
     Ok(text.parse().map_err(|error| format!("member \"{name}\": {error}"))?)
 }
 
-fn fixed<const N: usize>(value: &Value, name: &str) -> Result<[u8; N], Problem> {
+pub(super) fn fixed<const N: usize>(value: &Value, name: &str) -> Result<[u8; N], Problem> {
     let bytes = bytes(value, name)?;
     let length = bytes.len();
     Ok(bytes.try_into().map_err(|_| format!("member \"{name}\" has {length} bytes, not {N}"))?)

@@ -11,6 +11,8 @@ use serde_json::Value;
 
 mod crypto;
 mod export;
+mod key_life_cycle;
+mod known_mistakes;
 mod risk;
 mod verification_http;
 mod verify;
