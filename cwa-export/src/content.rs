@@ -148,10 +148,9 @@ impl<'a> ExportContent<'a> {
 
     /// The keys of one field; `parse` has read every one of them without an error.
     fn raw(&self, number: u32) -> impl Iterator<Item = RawKey<'a>> + use<'a> {
-        Fields::new(self.message)
-            .map_while(Result::ok)
-            .filter(move |field| field.number == number)
-            .filter_map(|field| RawKey::read(field.bytes().ok()?, &mut Anomalies::default()).ok())
+        // `parse` has counted them: most files have no revised keys, and none is walked through for their sake.
+        let count = if number == KEYS { self.head.keys } else { self.head.revised_keys };
+        RawKeys { number, rest: if count == 0 { &[] } else { self.message } }
     }
 }
 
@@ -357,7 +356,45 @@ impl SignatureInfo {
 }
 
 impl<'a> RawKey<'a> {
+    #[inline]
     pub(crate) fn read(message: &'a [u8], anomalies: &mut Anomalies) -> Result<Self, ReadError> {
+        match Self::read_canonical(message) {
+            Some(key) => Ok(key),
+            None => Self::read_any(message, anomalies),
+        }
+    }
+
+    /// A key as every known publisher writes it: known fields in ascending order, each once, each number not negative
+    /// and in its shortest form. `None` says nothing about the message but that it takes a closer look.
+    #[inline]
+    fn read_canonical(message: &'a [u8]) -> Option<Self> {
+        let (key_data, rest) = match message {
+            [KEY_DATA_TAG, length @ 0..0x80, rest @ ..] => {
+                let (data, rest) = rest.split_at_checked(usize::from(*length))?;
+                (Some(data), rest)
+            }
+            _ => (None, message),
+        };
+        let (transmission_risk_level, rest) = canonical_number(0x10, rest)?;
+        let (rolling_start_interval_number, rest) = canonical_number(0x18, rest)?;
+        let (rolling_period, rest) = canonical_number(0x20, rest)?;
+        let (report_type, rest) = canonical_number(0x28, rest)?;
+        let (zigzag, rest) = canonical_number(0x30, rest)?;
+        let days_since_onset_of_symptoms = zigzag.map(|number| number >> 1 ^ -(number & 1));
+        let (variant_of_concern, rest) = canonical_number(0x40, rest)?;
+        rest.is_empty().then_some(Self {
+            key_data,
+            transmission_risk_level,
+            rolling_start_interval_number,
+            rolling_period,
+            report_type,
+            days_since_onset_of_symptoms,
+            variant_of_concern,
+        })
+    }
+
+    #[cold]
+    fn read_any(message: &'a [u8], anomalies: &mut Anomalies) -> Result<Self, ReadError> {
         let mut key = Self::default();
         let mut seen = Seen::default();
         for field in Fields::new(message) {
@@ -382,6 +419,70 @@ impl<'a> RawKey<'a> {
     }
 }
 
+/// Field 1, length-delimited. The tags of the numbers are `field << 3`, up to 0x40 for field 8.
+const KEY_DATA_TAG: u8 = 0x0a;
+
+/// The number of the field with this tag if the field is there, and what is behind it. `None` for a number that is
+/// negative, too long, or not in its shortest form.
+#[inline]
+fn canonical_number(tag: u8, bytes: &[u8]) -> Option<(Option<i32>, &[u8])> {
+    match bytes {
+        [found, number @ 0..0x80, rest @ ..] if *found == tag => Some((Some((*number).into()), rest)),
+        [found, rest @ ..] if *found == tag => {
+            let (mut number, mut rest) = (0, rest);
+            for shift in [0, 7, 14, 21, 28] {
+                let (&byte, behind) = rest.split_first()?;
+                rest = behind;
+                number |= u64::from(byte & 0x7f) << shift;
+                if byte < 0x80 {
+                    // A last byte of 0 adds nothing.
+                    let is_shortest = byte != 0;
+                    return i32::try_from(number)
+                        .ok()
+                        .filter(|_| is_shortest)
+                        .map(|number| (Some(number), rest));
+                }
+            }
+            None
+        }
+        _ => Some((None, bytes)),
+    }
+}
+
+/// The keys of one field, one after the other. A walk of its own beside [`Fields`]: a file has a million of them.
+struct RawKeys<'a> {
+    number: u32,
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for RawKeys<'a> {
+    type Item = RawKey<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<RawKey<'a>> {
+        loop {
+            let (message, rest) = match self.rest {
+                // One byte of tag and one of length: the field of every key that a publisher writes.
+                [tag, length @ 0..0x80, rest @ ..] if u32::from(*tag) == self.number << 3 | 2 => {
+                    rest.split_at_checked(usize::from(*length))?
+                }
+                rest => {
+                    let mut fields = Fields::new(rest);
+                    let field = fields.next()?.ok()?;
+                    let message = field.bytes().ok().filter(|_| field.number == self.number);
+                    self.rest = fields.rest();
+                    let Some(message) = message else { continue };
+                    (message, fields.rest())
+                }
+            };
+            self.rest = rest;
+            if let Ok(key) = RawKey::read(message, &mut Anomalies::default()) {
+                return Some(key);
+            }
+        }
+    }
+}
+
 fn usable<'a>(raw: impl Iterator<Item = RawKey<'a>>) -> impl Iterator<Item = ExportKey> {
     raw.filter_map(|raw| ExportKey::try_from(raw).ok())
 }
@@ -400,7 +501,8 @@ mod tests {
     }
 
     fn key() -> impl Strategy<Value = wire::TemporaryExposureKey> {
-        let number = || proptest::option::of(any::<i32>());
+        let number =
+            || proptest::option::of(prop_oneof![any::<i32>(), 0..300, Just(i32::MAX), Just(1 << 28)]);
         (
             proptest::option::of(proptest::collection::vec(any::<u8>(), 0..20)),
             number(),
@@ -408,8 +510,9 @@ mod tests {
             number(),
             number(),
             number(),
+            number(),
         )
-            .prop_map(|(key_data, level, start, period, report_type, days)| {
+            .prop_map(|(key_data, level, start, period, report_type, days, variant_of_concern)| {
                 wire::TemporaryExposureKey {
                     key_data,
                     transmission_risk_level: level,
@@ -417,7 +520,7 @@ mod tests {
                     rolling_period: period,
                     report_type,
                     days_since_onset_of_symptoms: days,
-                    variant_of_concern: None,
+                    variant_of_concern,
                 }
             })
     }
@@ -437,7 +540,8 @@ mod tests {
 
     fn message() -> impl Strategy<Value = wire::TemporaryExposureKeyExport> {
         let time = || proptest::option::of(any::<u64>());
-        let number = || proptest::option::of(any::<i32>());
+        let number =
+            || proptest::option::of(prop_oneof![any::<i32>(), 0..300, Just(i32::MAX), Just(1 << 28)]);
         let keys = || proptest::collection::vec(key(), 0..5);
         (
             time(),
@@ -496,6 +600,22 @@ mod tests {
         }
 
         #[test]
+        fn the_short_way_to_read_a_key_is_the_long_way(key in key(), flips in proptest::collection::vec((any::<prop::sample::Index>(), 0..8_u32), 0..3)) {
+            let mut message = key.encode_to_vec();
+            for (at, bit) in flips {
+                if !message.is_empty() {
+                    let at = at.index(message.len());
+                    message[at] ^= 1 << bit;
+                }
+            }
+            if let Some(short) = RawKey::read_canonical(&message) {
+                let mut anomalies = Anomalies::default();
+                prop_assert_eq!(RawKey::read_any(&message, &mut anomalies), Ok(short));
+                prop_assert_eq!(anomalies, Anomalies::default());
+            }
+        }
+
+        #[test]
         fn what_this_reader_takes_prost_reads_the_same(message in message(), flips in proptest::collection::vec((any::<prop::sample::Index>(), 0..8_u32), 0..4)) {
             let mut body = message.encode_to_vec();
             for (at, bit) in flips {
@@ -523,6 +643,21 @@ mod tests {
             content.anomalies(),
             Anomalies { unknown_fields: 1, repeated_fields: 1, not_minimal: 1, overflowing: 1 }
         );
+    }
+
+    #[test]
+    fn keys_are_found_wherever_they_stand() {
+        // A key behind a revised one and an unknown field, its tag in two bytes; then one whose length is.
+        let bytes = with_header(&[
+            0x42, 0x02, 0x20, 0x01, 0x48, 0x01, 0xba, 0x00, 0x02, 0x20, 0x02, 0x3a, 0x82, 0x00, 0x20, 0x03,
+        ]);
+        let content = ExportContent::parse(&bytes).unwrap();
+        let periods = |keys: &mut dyn Iterator<Item = RawKey<'_>>| -> Vec<_> {
+            keys.map(|key| key.rolling_period.unwrap()).collect()
+        };
+        assert_eq!(periods(&mut content.raw_keys()), [2, 3]);
+        assert_eq!(periods(&mut content.raw_revised_keys()), [1]);
+        assert_eq!((content.key_count(), content.revised_key_count()), (2, 1));
     }
 
     #[test]

@@ -17,8 +17,8 @@ use core::fmt;
 #[derive(Clone, Debug)]
 pub struct Fields<'a> {
     rest: &'a [u8],
-    /// Offset of `rest` in the message.
-    offset: usize,
+    /// Length of the whole message.
+    length: usize,
     failed: bool,
 }
 
@@ -79,11 +79,12 @@ impl<'a> Fields<'a> {
     /// The fields of `message`.
     #[must_use]
     pub const fn new(message: &'a [u8]) -> Self {
-        Self { rest: message, offset: 0, failed: false }
+        Self { rest: message, length: message.len(), failed: false }
     }
 
+    #[inline]
     fn field(&mut self) -> Result<Field<'a>, ReadError> {
-        let offset = self.offset;
+        let offset = self.offset();
         let (tag, tag_minimal) = self.varint()?;
         let tag = u32::try_from(tag).map_err(|_| ReadError::Tag { offset })?;
         let number = tag >> 3;
@@ -109,8 +110,20 @@ impl<'a> Fields<'a> {
     }
 
     /// A varint and whether it is in its shortest form.
+    #[inline]
     fn varint(&mut self) -> Result<(u64, bool), ReadError> {
-        let offset = self.offset;
+        // Tags, lengths and most numbers of these formats are one byte.
+        match self.rest.split_first() {
+            Some((&byte, rest)) if byte < 0x80 => {
+                self.rest = rest;
+                Ok((byte.into(), true))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<(u64, bool), ReadError> {
+        let offset = self.offset();
         let mut value = 0_u64;
         for (index, byte) in self.rest.iter().copied().enumerate().take(10) {
             // The tenth byte holds the last bit of 64.
@@ -130,15 +143,25 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// What no field was read of yet.
+    pub(crate) const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Where the rest begins, counted from the start of the message.
+    #[inline]
+    const fn offset(&self) -> usize {
+        self.length.saturating_sub(self.rest.len())
+    }
+
     fn array<const N: usize>(&mut self) -> Result<&'a [u8; N], ReadError> {
-        let offset = self.offset;
+        let offset = self.offset();
         self.take(N).and_then(|bytes| bytes.try_into().ok()).ok_or(ReadError::Truncated { offset })
     }
 
     fn take(&mut self, length: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.rest.split_at_checked(length)?;
         self.rest = rest;
-        self.offset = self.offset.saturating_add(length);
         Some(taken)
     }
 }
@@ -147,6 +170,7 @@ impl<'a> Iterator for Fields<'a> {
     type Item = Result<Field<'a>, ReadError>;
 
     /// The next field; after an error, nothing more.
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() || self.failed {
             return None;

@@ -109,21 +109,27 @@ impl Judgement {
     }
 
     fn of_keys(&mut self, content: &ExportContent<'_>) {
+        let count = content.key_count().saturating_add(content.revised_key_count());
+        // As numbers, which are quicker to compare than bytes.
+        let mut all: Vec<u128> = Vec::with_capacity(count);
         let mut capped = Capped::default();
-        for (kind, raw) in
-            numbered("key", content.raw_keys()).chain(numbered("revised key", content.raw_revised_keys()))
-        {
+        let mut look_at = |kind: &str, number: usize, raw: RawKey<'_>| {
+            all.extend(raw.key_data.and_then(|data| data.try_into().ok()).map(u128::from_be_bytes));
             if let Err(reason) = ExportKey::try_from(raw) {
-                capped.push(self, Code::KeyInvalid, || format!("{kind}: {reason}"));
+                capped.push(self, Code::KeyInvalid, || format!("{kind} {number}: {reason}"));
             }
+        };
+        for (raw, number) in content.raw_keys().zip(1..) {
+            look_at("key", number, raw);
+        }
+        for (raw, number) in content.raw_revised_keys().zip(1..) {
+            look_at("revised key", number, raw);
         }
         capped.finish(self, Code::KeyInvalid, "keys that cannot be used");
 
         let mut capped = Capped::default();
-        for key_data in duplicates(content) {
-            capped.push(self, Code::DuplicateKey, || {
-                format!("key {} occurs more than once", hex::encode(key_data))
-            });
+        for key_data in duplicates(all) {
+            capped.push(self, Code::DuplicateKey, || format!("key {key_data:032x} occurs more than once"));
         }
         capped.finish(self, Code::DuplicateKey, "keys that occur more than once");
     }
@@ -373,17 +379,8 @@ fn modern(info: &SignatureInfo) -> Option<SignatureInfo> {
     })
 }
 
-fn numbered<'a>(
-    kind: &'static str,
-    keys: impl Iterator<Item = RawKey<'a>>,
-) -> impl Iterator<Item = (String, RawKey<'a>)> {
-    keys.enumerate().map(move |(index, key)| (format!("{kind} {}", index.saturating_add(1)), key))
-}
-
 /// Key data that occurs more than once, among keys and revised keys taken together.
-fn duplicates(content: &ExportContent<'_>) -> BTreeSet<[u8; ExportKey::LENGTH]> {
-    let data = |raw: RawKey<'_>| raw.key_data.and_then(|data| <[u8; ExportKey::LENGTH]>::try_from(data).ok());
-    let mut all: Vec<_> = content.raw_keys().chain(content.raw_revised_keys()).filter_map(data).collect();
+fn duplicates(mut all: Vec<u128>) -> BTreeSet<u128> {
     // Most publishers sort, which this notices in one pass.
     all.sort_unstable();
     all.windows(2)
