@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a benchmark may panic")]
 
 use core::hint::black_box;
+use core::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use cwa_crypto::matching::{ReceivedIdentifiers, Rules, Sighting};
@@ -14,6 +15,7 @@ use cwa_crypto::{
 const START: u32 = 2_642_976;
 const KEYS: u64 = 10_000;
 const RECEIVED: u64 = 10_000;
+const SECOND: Duration = Duration::from_secs(1);
 
 fn key(number: u64) -> DiagnosisKey {
     // Spread over 14 days, all different.
@@ -83,5 +85,10 @@ fn find(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, derive, broadcast, index, find);
+criterion_group! {
+    name = benches;
+    // Enough to see a change; `ratios` is what speed is judged by.
+    config = Criterion::default().sample_size(30).warm_up_time(SECOND).measurement_time(3 * SECOND);
+    targets = derive, broadcast, index, find
+}
 criterion_main!(benches);

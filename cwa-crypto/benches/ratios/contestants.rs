@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use cwa_crypto::DiagnosisKey;
 use cwa_crypto::derive::{self, Backend};
-use cwa_crypto::matching::{ReceivedIdentifiers, Rules, Sighting};
+use cwa_crypto::matching::{Matcher, ReceivedIdentifiers, Rules, Sighting};
 use cwa_crypto::rpi::Identifiers;
 use cwa_crypto_baselines::bound;
 #[cfg(feature = "baselines")]
@@ -23,34 +23,73 @@ const NAIVE: &str = "naive: RustCrypto, block by block";
 const GOOGLE: &str = "aws-lc in Google's shape";
 const OURS: &str = "cwa-crypto";
 const NO_BASELINES: &str = "needs `--features baselines`";
-const NOT_HERE: &str = "needs AVX-512 and VAES";
+const NOT_HERE: &str = "no AVX-512 here";
 
-pub(crate) fn run(effort: Effort) -> Document {
+/// Holds the races whose names contain `only`.
+pub(crate) fn run(effort: Effort, only: &str) -> Document {
     let keys = input::keys();
-    let mut races = vec![deriving(&keys, effort)];
-    let mut rows = derive_rows(&races[0]);
-    for (count, name) in [(10_000, "10k"), (100_000, "100k"), (1_000_000, "1M")] {
-        if count <= effort.largest_store {
-            let sightings = input::sightings(count, &keys);
-            let race = matching(&format!("match, {name} stored"), &keys, &sightings, effort);
-            rows.extend(matching_rows(count, name, &race));
+    let mut races = Vec::new();
+    let (mut rows, mut speeds) = (Vec::new(), Vec::new());
+    if "derive".contains(only) {
+        let race = deriving("derive", &keys, effort);
+        rows.extend(derive_rows(&race));
+        races.push(race);
+    }
+    for count in [10_000, 100_000, 1_000_000].into_iter().filter(|count| *count <= effort.largest_store) {
+        let size = if count < 1_000_000 { format!("{}k", count / 1000) } else { "1M".to_owned() };
+        let name = format!("match, {size} stored");
+        if name.contains(only) {
+            let race = matching(&name, &keys, &input::sightings(count, &keys), effort);
+            rows.extend(matching_rows(count, &size, &race));
+            speeds.push(speed_row(count, &size, &race));
             races.push(race);
         }
     }
-    let (bytes, race) = flood(&keys, effort);
-    rows.push(bytes);
-    rows.extend(flood_rows(&race));
-    races.push(race);
-    let race = two_threads(&keys, effort);
-    rows.push(two_threads_row(&race));
-    races.push(race);
-    races.push(build(&keys, effort));
+    rows.extend(speeds);
+    if FLOOD.contains(only) {
+        let (bytes, race) = flood(&keys, effort);
+        rows.push(bytes);
+        rows.push(flood_row(&race));
+        races.push(race);
+    }
+    if THREADS.contains(only) {
+        let race = two_threads(&keys, effort);
+        rows.push(two_threads_row(&race));
+        races.push(race);
+    }
+    if BUILD.contains(only) {
+        races.push(build(&keys, effort));
+    }
     Document::new(races, rows, effort.least < crate::FULL.least)
+}
+
+/// Does the work of `keys` keys, for which no time is taken; `None` if there is no such work.
+pub(crate) fn execute(work: &str, keys: usize) -> Option<()> {
+    let all = input::keys();
+    let mut keys = all.chunks(SEGMENT).cycle().take(keys.div_ceil(SEGMENT));
+    match work {
+        "naive" => {
+            let mut block = [[0; 16]; 144];
+            keys.by_ref().flatten().for_each(|key| naive::derive(key, black_box(&mut block)));
+        }
+        "derive" => {
+            let mut out = vec![Identifiers::default(); SEGMENT];
+            keys.for_each(|keys| derive::derive(keys, black_box(&mut out)).expect("as many places as keys"));
+        }
+        "match" => {
+            let store = ReceivedIdentifiers::new(input::sightings(10_000, &all));
+            let mut matcher = Matcher::new(&store);
+            keys.for_each(|keys| matcher.push_keys(black_box(keys)));
+            black_box(matcher.finish(Rules::SPEC));
+        }
+        _ => return None,
+    }
+    Some(())
 }
 
 // - Derivation.
 
-fn deriving(keys: &[DiagnosisKey], effort: Effort) -> Race {
+fn deriving(name: &str, keys: &[DiagnosisKey], effort: Effort) -> Race {
     compare_derived(keys);
     let mut block = [[0; 16]; 144];
     let mut contestants = vec![Contestant::new(NAIVE, move |keys| {
@@ -71,7 +110,7 @@ fn deriving(keys: &[DiagnosisKey], effort: Effort) -> Race {
     for backend in Backend::all_available() {
         // A batch whose results stay in the second-level cache.
         let mut out = vec![Identifiers::default(); 32];
-        contestants.push(Contestant::new(ours(backend), move |keys| {
+        contestants.push(Contestant::new(label(backend), move |keys| {
             for keys in keys.chunks(out.len()) {
                 let out = &mut out[..keys.len()];
                 derive::derive_with(backend, black_box(keys), out).expect("as many places as keys");
@@ -83,10 +122,10 @@ fn deriving(keys: &[DiagnosisKey], effort: Effort) -> Race {
         contestants.push(Contestant::new(BOUND_AES, |keys| bound::aes(keys.len())));
         contestants.push(Contestant::new(BOUND_SHA, |keys| bound::sha(keys.len())));
     }
-    Race { name: "derive".to_owned(), unit: "ns/key".to_owned(), times: race(contestants, keys, effort) }
+    Race { name: name.to_owned(), unit: "ns/key".to_owned(), times: race(contestants, keys, effort) }
 }
 
-fn ours(backend: Backend) -> String {
+fn label(backend: Backend) -> String {
     format!("cwa-crypto, {backend}")
 }
 
@@ -123,14 +162,14 @@ fn derive_rows(race: &Race) -> Vec<Row> {
         } else if !cfg!(feature = "baselines") {
             Row::missing(name, "×", Better::Higher, NO_BASELINES)
         } else {
-            Row::new(name, "×", Better::Higher, |of| race.time(GOOGLE, of) / race.time(&ours(backend), of))
+            Row::new(name, "×", Better::Higher, |of| race.time(GOOGLE, of) / race.time(&label(backend), of))
         }
     };
     const SHARE: &str = "share of the sequential AES + SHA instruction bound, SIMD";
     let share = if Backend::Avx512.is_available() && bound::is_available() {
         Row::new(SHARE, " %", Better::Higher, |of| {
             let bound = race.time(BOUND_AES, of) + race.time(BOUND_SHA, of);
-            100.0 * bound / race.time(&ours(Backend::Avx512), of)
+            100.0 * bound / race.time(&label(Backend::Avx512), of)
         })
     } else {
         Row::missing(SHARE, " %", Better::Higher, NOT_HERE)
@@ -153,19 +192,27 @@ fn matching(name: &str, keys: &[DiagnosisKey], sightings: &[Sighting], effort: E
     assert_eq!(found, planted, "naive");
     assert_eq!(met(keys, &store), planted, "cwa-crypto");
     let contestants = vec![
-        Contestant::new(NAIVE, move |keys| naive.find(black_box(keys), |place| _ = black_box(place))),
-        Contestant::new(OURS, move |keys| {
-            drop(black_box(store.find(black_box(keys).iter().copied(), Rules::SPEC)));
-        }),
+        Contestant::new(NAIVE, |keys| naive.find(black_box(keys), |place| _ = black_box(place))),
+        ours(OURS, &store),
         #[cfg(feature = "baselines")]
         google(keys, sightings, GOOGLE),
     ];
     Race { name: name.to_owned(), unit: "ns/key".to_owned(), times: race(contestants, keys, effort) }
 }
 
+/// Keys as they come out of a download, some at a time, into one matcher.
+fn ours<'a>(name: &str, store: &'a ReceivedIdentifiers) -> Contestant<'a> {
+    let mut matcher = Matcher::new(store);
+    Contestant::new(name, move |keys| matcher.push_keys(black_box(keys)))
+}
+
 /// Places of the keys that have a match or a drop.
 fn met(keys: &[DiagnosisKey], store: &ReceivedIdentifiers) -> BTreeSet<usize> {
-    let matching = store.find(keys.iter().copied(), Rules::SPEC);
+    let mut matcher = Matcher::new(store);
+    for keys in keys.chunks(SEGMENT) {
+        matcher.push_keys(keys);
+    }
+    let matching = matcher.finish(Rules::SPEC);
     assert_eq!(matching.dropped, []);
     let met: BTreeSet<_> = matching.matches.iter().map(|found| found.key).collect();
     (0..keys.len()).filter(|place| met.contains(&keys[*place])).collect()
@@ -207,18 +254,22 @@ fn matching_rows(count: usize, name: &str, race: &Race) -> Vec<Row> {
         };
         rows.push(row.bounds(at_least, aim));
     }
+    rows
+}
+
+fn speed_row(count: usize, name: &str, race: &Race) -> Row {
     let (at_least, aim) = match count {
         10_000 => (4.0, 6.0),
         100_000 => (4.0, 5.5),
         _ => (2.5, 4.0),
     };
     let title = format!("keys per second and core, {name} stored");
-    rows.push(Row::new(title, " M", Better::Higher, |of| 1e3 / race.time(OURS, of)).bounds(at_least, aim));
-    rows
+    Row::new(title, " M", Better::Higher, |of| 1e3 / race.time(OURS, of)).bounds(at_least, aim)
 }
 
 // - A flood of identifiers with a common prefix.
 
+const FLOOD: &str = "flood of 10^5 identifiers with one prefix";
 const RANDOM: &str = "cwa-crypto, 10^5 random";
 const FLOODED: &str = "cwa-crypto, 10^5 that share 16 bits";
 
@@ -239,19 +290,15 @@ fn flood(keys: &[DiagnosisKey], effort: Effort) -> (Row, Race) {
     let crowded = ReceivedIdentifiers::new(flooded.iter().copied());
     assert_eq!(met(keys, &crowded), BTreeSet::from(PLANTED), "cwa-crypto, flooded");
     let contestants = vec![
-        Contestant::new(RANDOM, move |keys| {
-            drop(black_box(store.find(black_box(keys).iter().copied(), Rules::SPEC)));
-        }),
-        Contestant::new(FLOODED, move |keys| {
-            drop(black_box(crowded.find(black_box(keys).iter().copied(), Rules::SPEC)));
-        }),
+        ours(RANDOM, &store),
+        ours(FLOODED, &crowded),
         #[cfg(feature = "baselines")]
         google(keys, &random, GOOGLE_RANDOM),
         #[cfg(feature = "baselines")]
         google(keys, &flooded, GOOGLE_FLOODED),
     ];
     let times = race(contestants, keys, effort);
-    (bytes, Race { name: "flood".to_owned(), unit: "ns/key".to_owned(), times })
+    (bytes, Race { name: FLOOD.to_owned(), unit: "ns/key".to_owned(), times })
 }
 
 #[cfg(feature = "baselines")]
@@ -259,17 +306,16 @@ const GOOGLE_RANDOM: &str = "aws-lc in Google's shape, 10^5 random";
 #[cfg(feature = "baselines")]
 const GOOGLE_FLOODED: &str = "aws-lc in Google's shape, 10^5 that share 16 bits";
 
-fn flood_rows(race: &Race) -> Vec<Row> {
-    vec![
-        Row::new("10^5 identifiers that share 16 bits vs random ones", "×", Better::Lower, |of| {
-            race.time(FLOODED, of) / race.time(RANDOM, of)
-        })
-        .bounds(1.3, 1.05),
-    ]
+fn flood_row(race: &Race) -> Row {
+    Row::new("10^5 identifiers that share 16 bits vs random ones", "×", Better::Lower, |of| {
+        race.time(FLOODED, of) / race.time(RANDOM, of)
+    })
+    .bounds(1.3, 1.05)
 }
 
 // - Two threads that share a store.
 
+const THREADS: &str = "two threads, 100k stored";
 const ONE_THREAD: &str = "one thread";
 const TWO_THREADS: &str = "two threads";
 
@@ -278,19 +324,20 @@ fn two_threads(keys: &[DiagnosisKey], effort: Effort) -> Race {
     const EACH: usize = 128;
     let sightings = input::sightings(100_000.min(effort.largest_store), keys);
     let store = ReceivedIdentifiers::new(sightings);
-    let find = |keys: &[DiagnosisKey]| {
-        drop(black_box(store.find(black_box(keys).iter().copied(), Rules::SPEC)));
-    };
     let helper = Helper::default();
     let times = std::thread::scope(|scope| {
-        scope.spawn(|| helper.serve(|place| find(&keys[place..][..EACH])));
+        scope.spawn(|| {
+            let mut matcher = Matcher::new(&store);
+            helper.serve(|place| matcher.push_keys(&keys[place..][..EACH]));
+        });
+        let (mut alone, mut matcher) = (Matcher::new(&store), Matcher::new(&store));
         let contestants = vec![
-            Contestant::with_segment(ONE_THREAD, EACH, find),
+            Contestant::with_segment(ONE_THREAD, EACH, move |keys| alone.push_keys(black_box(keys))),
             Contestant::with_segment(TWO_THREADS, 2 * EACH, |segment| {
                 let (mine, others) = segment.split_at(EACH);
                 let place = (others.as_ptr().addr() - keys.as_ptr().addr()) / size_of::<DiagnosisKey>();
                 helper.begin(place);
-                find(mine);
+                matcher.push_keys(black_box(mine));
                 helper.wait();
             }),
         ];
@@ -298,7 +345,7 @@ fn two_threads(keys: &[DiagnosisKey], effort: Effort) -> Race {
         helper.end();
         times
     });
-    Race { name: "two threads, 100k stored".to_owned(), unit: "ns/key".to_owned(), times }
+    Race { name: THREADS.to_owned(), unit: "ns/key".to_owned(), times }
 }
 
 fn two_threads_row(race: &Race) -> Row {
@@ -330,7 +377,7 @@ impl Helper {
         self.task.store(1, Ordering::Release);
     }
 
-    fn serve(&self, work: impl Fn(usize)) {
+    fn serve(&self, mut work: impl FnMut(usize)) {
         loop {
             match self.task.load(Ordering::Acquire) {
                 0 => core::hint::spin_loop(),
@@ -346,6 +393,7 @@ impl Helper {
 
 // - Building a store.
 
+const BUILD: &str = "building a store, 100k";
 const NAIVE_SET: &str = "naive: hash set";
 
 fn build(keys: &[DiagnosisKey], effort: Effort) -> Race {
@@ -364,5 +412,5 @@ fn build(keys: &[DiagnosisKey], effort: Effort) -> Race {
         }),
     ];
     let times = race(contestants, keys, effort);
-    Race { name: "building a store, 100k".to_owned(), unit: "ns/identifier".to_owned(), times }
+    Race { name: BUILD.to_owned(), unit: "ns/identifier".to_owned(), times }
 }

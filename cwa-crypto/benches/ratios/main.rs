@@ -19,6 +19,7 @@
 #![allow(clippy::disallowed_methods, reason = "it measures time")]
 #![allow(clippy::std_instead_of_core, reason = "a benchmark has std")]
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -43,14 +44,24 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if let Some((work, keys)) = arguments.execute {
+        return match contestants::execute(&work, keys) {
+            Some(()) => ExitCode::SUCCESS,
+            None => {
+                eprintln!("nothing to execute has the name {work}");
+                ExitCode::from(2)
+            }
+        };
+    }
     if arguments.help {
         println!("{USAGE}");
         return ExitCode::SUCCESS;
     }
+    let only = arguments.only.as_deref().unwrap_or_default();
     let document = if arguments.runs == 1 {
-        contestants::run(if arguments.smoke { SMOKE } else { FULL })
+        contestants::run(if arguments.smoke { SMOKE } else { FULL }, only)
     } else {
-        runs::worst_of(arguments.runs, arguments.smoke)
+        runs::worst_of(arguments.runs, arguments.smoke, only)
     };
     print!("{}", document.table());
     let path = arguments.json.unwrap_or_else(|| concat!(env!("CARGO_TARGET_TMPDIR"), "/ratios.json").into());
@@ -58,7 +69,7 @@ fn main() -> ExitCode {
         eprintln!("{}: {error}", path.display());
         return ExitCode::FAILURE;
     }
-    println!("\nThe same as JSON: {}", path.display());
+    eprintln!("\nThe same as JSON: {}", path.display());
     ExitCode::SUCCESS
 }
 
@@ -84,14 +95,21 @@ struct Arguments {
     runs: usize,
     smoke: bool,
     help: bool,
-    json: Option<std::path::PathBuf>,
+    only: Option<String>,
+    execute: Option<(String, usize)>,
+    json: Option<PathBuf>,
 }
 
-const USAGE: &str = "Usage: ratios [--runs N] [--smoke] [--json FILE]
+const USAGE: &str = "Usage: ratios [--runs N] [--smoke] [--only TEXT] [--json FILE]
 
   --runs N     run N times in processes of their own, and quote the worst of each ratio [1]
   --smoke      a few milliseconds for each: compares outputs, and measures nothing worth reading
-  --json FILE  where to write the table as JSON [in the build directory, tmp/ratios.json]";
+  --only TEXT  only races whose names contain this: derive, 10k, 100k, 1M, flood, threads, building
+  --json FILE  where to write the table as JSON [in the build directory, tmp/ratios.json]
+
+       ratios --execute naive|derive|match N
+
+  Derives or matches N keys and nothing else, so that their instructions can be counted.";
 
 impl Arguments {
     fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
@@ -106,6 +124,12 @@ impl Arguments {
                 "--runs" => {
                     let number = words.next().and_then(|number| number.parse().ok());
                     arguments.runs = number.filter(|n| *n > 0).ok_or("--runs takes a number from 1 on")?;
+                }
+                "--only" => arguments.only = Some(words.next().ok_or("--only takes a text")?),
+                "--execute" => {
+                    let work = words.next().ok_or("--execute takes a name and a number")?;
+                    let number = words.next().and_then(|number| number.parse().ok());
+                    arguments.execute = Some((work, number.ok_or("--execute takes a name and a number")?));
                 }
                 "--json" => arguments.json = Some(words.next().ok_or("--json takes a file")?.into()),
                 other => return Err(format!("unknown argument {other}")),

@@ -5,10 +5,10 @@ use std::process::{Command, Stdio};
 
 use crate::report::Document;
 
-pub(crate) fn worst_of(runs: usize, smoke: bool) -> Document {
+pub(crate) fn worst_of(runs: usize, smoke: bool, only: &str) -> Document {
     let mut documents = (1..=runs).map(|number| {
         eprintln!("run {number} of {runs}");
-        run(smoke)
+        run(smoke, only)
     });
     let mut all = documents.next().unwrap();
     for document in documents {
@@ -24,10 +24,10 @@ pub(crate) fn worst_of(runs: usize, smoke: bool) -> Document {
     all
 }
 
-fn run(smoke: bool) -> Document {
+fn run(smoke: bool, only: &str) -> Document {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("ratios-{}.json", std::process::id()));
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.arg("--bench").arg("--json").arg(&path).stdout(Stdio::null());
+    command.arg("--bench").arg("--only").arg(only).arg("--json").arg(&path).stdout(Stdio::null());
     if smoke {
         command.arg("--smoke");
     }
