@@ -61,6 +61,23 @@ fn the_days_key_is_taken_from_midnight_to_the_end_of_the_grace() {
 }
 
 #[test]
+fn a_day_that_the_clock_repeats_has_a_second_key_that_the_german_server_takes() {
+    let mut rng = StdRng::seed_from_u64(4);
+    let (mut phone, midnight) = phone(SameDayPolicy::AfterMidnight, &mut rng);
+    phone.give_consent(midnight);
+    phone.release(midnight, &mut rng).unwrap();
+    // Back into yesterday afternoon, whose key is public now; and eight days later the owner uploads again.
+    phone.live_key(midnight.minus(8 * 3600), &mut rng);
+    let now = midnight.plus(8 * Day::SECONDS);
+    phone.give_consent(now);
+    let release = phone.release(now, &mut rng).unwrap();
+    let accepted = submit(&release.keys, &SubmissionPolicy::cwa(), now, &mut rng);
+    let yesterday = |key: &&DiagnosisKey| key.end() == midnight;
+    assert_eq!(accepted.submission.keys.iter().filter(yesterday).count(), 2);
+    assert_eq!(accepted.dropped.lost(), 0);
+}
+
+#[test]
 fn a_key_retired_early_is_taken_at_once_beside_those_of_14_days() {
     let mut rng = StdRng::seed_from_u64(3);
     let (mut phone, midnight) = phone(SameDayPolicy::RetireEarly, &mut rng);

@@ -111,16 +111,15 @@ impl KeySchedule {
 
     /// The key that is on air at `now`: the day's key, made from `rng` if there is none yet. Forgets what is too old.
     ///
-    /// A key starts at 00:00 UTC, whenever the phone was switched on, and is valid for 24 hours; only the key that
-    /// takes over from one that was retired early starts later.
+    /// A key starts at 00:00 UTC, whenever the phone was switched on, and is valid for 24 hours; only where keys are
+    /// [retired early](SameDayPolicy::RetireEarly) the one that takes over starts later.
     pub fn live_key(&mut self, now: UnixTime, rng: &mut impl CryptoRng) -> ScheduledKey {
         self.forget(now);
         let interval = ENIntervalNumber::at(now);
         if let Some(live) = self.keys.iter().find(|key| !key.handed_over && key.covers(interval)) {
             return live.clone();
         }
-        let is_first_today = !self.keys.iter().any(|key| key.touches(now.day()));
-        let start = if is_first_today { interval.floor_day() } else { interval };
+        let start = self.room_before(interval);
         let key = ScheduledKey {
             key: TemporaryExposureKey::generate(rng),
             rolling_start_interval_number: start,
@@ -224,6 +223,22 @@ impl KeySchedule {
         });
     }
 
+    /// Where a key begins that is needed in this interval, which no secret key covers.
+    fn room_before(&self, interval: ENIntervalNumber) -> ENIntervalNumber {
+        let day = interval.start().day();
+        let mut of_day = self.keys.iter().filter(|key| key.touches(day));
+        match self.policy {
+            SameDayPolicy::RetireEarly if of_day.next().is_some() => interval,
+            SameDayPolicy::RetireEarly => interval.floor_day(),
+            // Servers that know this policy alone take keys of midnight only, also from a phone whose clock was set back
+            // into the day of a public key.
+            SameDayPolicy::AfterMidnight => {
+                let ends = of_day.filter(|key| !key.handed_over).map(|key| ENIntervalNumber::at(key.end()));
+                ends.filter(|end| *end <= interval).max().unwrap_or_default().max(interval.floor_day())
+            }
+        }
+    }
+
     /// The intervals from `start` to the end of its day, or to the next key that is to be on air.
     fn room_after(&self, start: ENIntervalNumber) -> RollingPeriod {
         let to_come = self.keys.iter().filter(|key| !key.handed_over);
@@ -320,6 +335,9 @@ impl ScheduledKey {
 #[non_exhaustive]
 pub struct Release {
     /// The keys, now public, ordered by their start; without statements about risk, which are the owner's to add.
+    ///
+    /// Keys of whole days are 14 at most, unless the clock was set back into a day whose key was public: that day has
+    /// two. Where a server takes no more, leave out the first.
     pub keys: Vec<DiagnosisKey>,
     /// From when [`KeySchedule::release_day_key`] hands over the key of the day; `None` if there is nothing to come under
     /// this consent.

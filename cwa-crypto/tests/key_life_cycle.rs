@@ -135,7 +135,10 @@ impl Model {
         let today = midnight..midnight + 144;
         let is_fresh_day = self.owner.range(today.clone()).next().is_none()
             && !self.public.values().flatten().any(|taken| today.contains(taken));
-        for place in if is_fresh_day { midnight } else { interval }..midnight + 144 {
+        // Towards the past as far as nobody owns an interval; not at all where a key was retired on that day.
+        let before = if self.retire_early && !is_fresh_day { interval } else { midnight };
+        let start = (before..interval).rev().take_while(|place| !self.owner.contains_key(place)).last();
+        for place in start.unwrap_or(interval)..midnight + 144 {
             if self.owner.contains_key(&place) {
                 break;
             }

@@ -93,7 +93,10 @@ class Phone:
                 return key
         midnight = interval // INTERVALS * INTERVALS
         day_has_keys = any(key[0] < midnight + INTERVALS and key[1] > midnight for key in self.keys)
-        start = interval if day_has_keys else midnight
+        if self.early:
+            start = interval if day_has_keys else midnight
+        else:
+            start = max([midnight] + [key[1] for key in secret if key[1] <= interval])
         end = min([midnight + INTERVALS] + [key[0] for key in secret if key[0] > start])
         self.keys.append([start, end, False])
         return self.keys[-1]

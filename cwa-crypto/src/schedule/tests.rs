@@ -140,8 +140,28 @@ fn a_key_that_was_handed_over_is_never_on_air_again() {
     let back = midnight().plus(14 * HOUR);
     let key = phone.live_key(back, &mut rng);
     assert_eq!(key.key.expose_bytes(), &[3; 16]);
-    assert_eq!(key.rolling_start_interval_number.get(), interval(back));
-    assert_eq!(key.rolling_period.get(), 60);
+    // A key of midnight like every other, which is what servers take under this policy.
+    assert_eq!(key.rolling_start_interval_number.get(), interval(midnight()));
+    assert_eq!(key.rolling_period, RollingPeriod::FULL_DAY);
+}
+
+#[test]
+fn secret_keys_that_start_within_a_day_are_not_overlapped() {
+    // As another policy has left them: 06:00 to 08:00 and 16:00 to 24:00.
+    let key = |number, hour: u32, hours: u8| ScheduledKey {
+        key: TemporaryExposureKey::from_bytes([number; 16]),
+        rolling_start_interval_number: ENIntervalNumber::new(interval(midnight()) + hour * 6),
+        rolling_period: RollingPeriod::try_from(i64::from(hours) * 6).unwrap(),
+        handed_over: false,
+    };
+    let keys = vec![key(0xa, 6, 2), key(0xb, 16, 8)];
+    let (mut phone, mut rng) =
+        (KeySchedule::restore(SameDayPolicy::AfterMidnight, keys, None, Consent::NotGiven), Counter(0));
+    for (hour, start, hours) in [(10, 8, 8), (3, 0, 6), (7, 6, 2), (16, 16, 8)] {
+        let key = phone.live_key(midnight().plus(hour * HOUR), &mut rng);
+        assert_eq!(key.rolling_start_interval_number.get(), interval(midnight()) + start * 6, "{hour}");
+        assert_eq!(key.rolling_period.get(), hours * 6, "{hour}");
+    }
 }
 
 #[test]
