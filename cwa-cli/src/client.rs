@@ -3,9 +3,11 @@
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
+use cwa_crypto::UnixTime;
+use cwa_crypto::schedule::ClockSkew;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, DATE, HOST, HeaderMap, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpSocket, TcpStream};
@@ -49,6 +51,16 @@ pub(crate) enum ClientError {
     /// The request itself cannot be put into HTTP.
     #[error("not a valid request")]
     Request(#[from] hyper::http::Error),
+}
+
+impl Answer {
+    /// How far the device's clock, which showed `device` when the answer came, is off from the `Date` of the answer
+    /// (RFC 9110, 6.6.1); `None` if there is no such header.
+    pub(crate) fn clock_skew(&self, device: UnixTime) -> Option<ClockSkew> {
+        let date = self.headers.get(DATE)?.to_str().ok()?;
+        let seconds = jiff::fmt::rfc2822::parse(date).ok()?.timestamp().as_second();
+        Some(ClockSkew::between(device, UnixTime::from_secs(seconds.try_into().ok()?)))
+    }
 }
 
 impl Client {
@@ -120,5 +132,35 @@ impl Client {
         let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         socket.bind(SocketAddr::new(self.source, 0))?;
         socket.connect(to).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn skew(date: Option<&str>, device: u64) -> Option<i64> {
+        let mut headers = HeaderMap::new();
+        if let Some(date) = date {
+            headers.insert(DATE, date.parse().unwrap());
+        }
+        let answer = Answer { status: StatusCode::OK, headers, body: Bytes::new() };
+        answer.clock_skew(UnixTime::from_secs(device)).map(ClockSkew::seconds)
+    }
+
+    #[test]
+    fn the_date_of_an_answer_says_how_far_the_clock_is_off() {
+        // The example of RFC 9110, 5.6.7.
+        let date = Some("Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(skew(date, 784_111_777), Some(0));
+        assert_eq!(skew(date, 784_111_777 + 7201), Some(7201));
+        assert_eq!(skew(date, 784_111_777 - 7201), Some(-7201));
+    }
+
+    #[test]
+    fn an_answer_without_a_date_says_nothing() {
+        for date in [None, Some(""), Some("yesterday"), Some("Wed, 31 Dec 1969 23:59:59 GMT")] {
+            assert_eq!(skew(date, 0), None, "{date:?}");
+        }
     }
 }

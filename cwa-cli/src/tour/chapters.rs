@@ -1,5 +1,6 @@
 //! The story, chapter by chapter and step by step.
 
+use cwa_crypto::schedule::ClockSkewEffect;
 use cwa_crypto::{Day, UnixTime};
 use cwa_export::batch::Hour;
 use cwa_export::index::DistributionPath;
@@ -18,6 +19,7 @@ use super::radio::Encounter;
 use super::search;
 use super::story::{self, Mishap, Story, TourEnd, ensure};
 use super::world::{CONFIGURATION, COUNTRY, OFFICER, THRESHOLD};
+use crate::clock::system_time;
 
 impl Walk {
     pub(super) async fn walk(&mut self, story: &mut Story<'_>) -> Result<(), TourEnd> {
@@ -414,6 +416,28 @@ impl Walk {
                     times.join(", ")
                 )))
             })
+            .await?;
+        story
+            .step(
+                "a phone whose clock is three hours ahead would be told, from the date of an answer",
+                async {
+                    let answer = self.world.look(DistributionPath::Manifest).await?;
+                    // A server dates its answers by the machine's clock, whatever day the tour plays: so does the phone here.
+                    let machine = system_time();
+                    let skew = |device| {
+                        let skew = answer.clock_skew(device);
+                        skew.ok_or_else(|| Mishap("the answer has no date".to_owned()))
+                    };
+                    let (right, wrong) = (skew(machine)?, skew(machine.plus(3 * 3600 + 60))?);
+                    ensure!(right.effect() == ClockSkewEffect::None, "the machine's clock is {right}");
+                    ensure!(
+                        wrong.effect() == ClockSkewEffect::AllLost,
+                        "a clock {wrong} loses {:?}",
+                        wrong.effect()
+                    );
+                    Ok(((), format!("{wrong}: beyond two hours nothing that it sends or hears would match")))
+                },
+            )
             .await
     }
 
