@@ -1,11 +1,12 @@
 //! pcap and pcapng. The containers are read by `pcap-parser`, what they mean here.
 
 use cwa_crypto::UnixTime;
-use pcap_parser::pcapng::{Block, InterfaceDescriptionBlock, OptionCode};
-use pcap_parser::{
-    LegacyPcapBlock, PcapHeader, parse_block_be, parse_block_le, parse_pcap_frame, parse_pcap_frame_be,
-    parse_pcap_header,
+use pcap_parser::pcapng::{
+    EPB_MAGIC, EnhancedPacketBlock, IDB_MAGIC, InterfaceDescriptionBlock, OptionCode, SHB_MAGIC, SPB_MAGIC,
+    parse_enhancedpacketblock_be, parse_enhancedpacketblock_le, parse_interfacedescriptionblock_be,
+    parse_interfacedescriptionblock_le, parse_sectionheaderblock,
 };
+use pcap_parser::{LegacyPcapBlock, PcapHeader, parse_pcap_frame, parse_pcap_frame_be, parse_pcap_header};
 
 use super::super::{Collector, Place, ReadError, SkipReason, time};
 use super::{CaptureError, Encapsulation, MAXIMUM_BLOCK, MAXIMUM_RECORD};
@@ -68,7 +69,7 @@ pub(in super::super) fn read_pcapng(content: &[u8], collector: &mut Collector) -
         number += 1;
         let place = Place::Record { number, offset: content.len() - rest.len() };
         is_big_endian = byte_order(rest).unwrap_or(is_big_endian);
-        let Some(block) = block(&mut rest, is_big_endian).map_err(|error| place.error(error))? else {
+        let Some(block) = Block::split(&mut rest, is_big_endian).map_err(|error| place.error(error))? else {
             if number == 1 {
                 return Err(place.error(CaptureError::Block));
             }
@@ -77,11 +78,9 @@ pub(in super::super) fn read_pcapng(content: &[u8], collector: &mut Collector) -
         };
         match block {
             // A section has interfaces of its own.
-            Block::SectionHeader(_) => interfaces.clear(),
-            Block::InterfaceDescription(interface) => {
-                interfaces.push(Interface::new(&interface, is_big_endian))
-            }
-            Block::EnhancedPacket(packet) => {
+            Block::Section => interfaces.clear(),
+            Block::Interface(interface) => interfaces.push(interface),
+            Block::Packet(packet) => {
                 let interface = usize::try_from(packet.if_id).ok().and_then(|number| interfaces.get(number));
                 let interface = interface.ok_or_else(|| {
                     place.error(CaptureError::Interface { got: packet.if_id, described: interfaces.len() })
@@ -97,19 +96,13 @@ pub(in super::super) fn read_pcapng(content: &[u8], collector: &mut Collector) -
                         .map_err(|error| place.error(error))?,
                 }
             }
-            Block::SimplePacket(_) => collector.skip(SkipReason::NoTime),
-            Block::Unknown(block) if block.block_type == OBSOLETE_PACKET_BLOCK => {
-                collector.skip(SkipReason::UnsupportedRecord);
-            }
-            // Names, statistics, secrets and the like.
-            _ => {}
+            Block::PacketWithoutTime => collector.skip(SkipReason::NoTime),
+            Block::ObsoletePacket => collector.skip(SkipReason::UnsupportedRecord),
+            Block::Other => {}
         }
     }
     Ok(())
 }
-
-/// The obsolete block of packets, which nothing has written for many years.
-const OBSOLETE_PACKET_BLOCK: u32 = 2;
 
 /// Whether a section that begins here is big-endian; `None` if none does.
 fn byte_order(content: &[u8]) -> Option<bool> {
@@ -118,20 +111,57 @@ fn byte_order(content: &[u8]) -> Option<bool> {
     ([t0, t1, t2, t3] == PCAPNG_MAGIC).then(|| [b0, b1, b2, b3] == [0x1a, 0x2b, 0x3c, 0x4d])
 }
 
-/// Takes a block off the beginning; `None` if there is none whole.
-fn block<'a>(content: &mut &'a [u8], is_big_endian: bool) -> Result<Option<Block<'a>>, CaptureError> {
-    let Some(&[_, _, _, _, l0, l1, l2, l3]) = content.first_chunk() else { return Ok(None) };
-    let length = number([l0, l1, l2, l3], is_big_endian);
-    if length > MAXIMUM_BLOCK {
-        return Err(CaptureError::BlockLength { got: length });
+/// What counts of a block.
+enum Block<'a> {
+    Section,
+    Interface(Interface),
+    Packet(EnhancedPacketBlock<'a>),
+    PacketWithoutTime,
+    /// Of a kind that nothing has written for many years.
+    ObsoletePacket,
+    /// Names, statistics, secrets and the like.
+    Other,
+}
+
+impl<'a> Block<'a> {
+    /// Takes a block off the beginning; `None` if there is none whole.
+    ///
+    /// Only the kinds that are needed are given to the parser: it panics at some that are shorter than their own header.
+    fn split(content: &mut &'a [u8], is_big_endian: bool) -> Result<Option<Self>, CaptureError> {
+        // 0..=3 type | 4..=7 length | content | the length again
+        let Some(&[t0, t1, t2, t3, l0, l1, l2, l3]) = content.first_chunk() else { return Ok(None) };
+        let kind = number([t0, t1, t2, t3], is_big_endian);
+        let length = number([l0, l1, l2, l3], is_big_endian);
+        if length > MAXIMUM_BLOCK {
+            return Err(CaptureError::BlockLength { got: length });
+        }
+        if length < 12 {
+            return Err(CaptureError::Block);
+        }
+        let block = usize::try_from(length).ok().and_then(|length| content.split_at_checked(length));
+        let Some((block, rest)) = block else { return Ok(None) };
+        *content = rest;
+        let read = match kind {
+            SHB_MAGIC => parse_sectionheaderblock(block).map(|_| Self::Section),
+            IDB_MAGIC => {
+                let parse = if is_big_endian {
+                    parse_interfacedescriptionblock_be
+                } else {
+                    parse_interfacedescriptionblock_le
+                };
+                parse(block).map(|(_, block)| Self::Interface(Interface::new(&block, is_big_endian)))
+            }
+            EPB_MAGIC => {
+                let parse =
+                    if is_big_endian { parse_enhancedpacketblock_be } else { parse_enhancedpacketblock_le };
+                parse(block).map(|(_, block)| Self::Packet(block))
+            }
+            SPB_MAGIC => Ok(Self::PacketWithoutTime),
+            2 => Ok(Self::ObsoletePacket),
+            _ => Ok(Self::Other),
+        };
+        read.map(Some).map_err(|_| CaptureError::Block)
     }
-    if usize::try_from(length).is_ok_and(|length| length > content.len()) {
-        return Ok(None);
-    }
-    let parse = if is_big_endian { parse_block_be } else { parse_block_le };
-    let (rest, block) = parse(content).map_err(|_| CaptureError::Block)?;
-    *content = rest;
-    Ok(Some(block))
 }
 
 const fn number(bytes: [u8; 4], is_big_endian: bool) -> u32 {

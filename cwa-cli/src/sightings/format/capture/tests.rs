@@ -323,6 +323,17 @@ mod containers {
     }
 
     #[test]
+    fn blocks_of_other_kinds_are_passed_over_if_they_have_a_length() {
+        // Name resolution, secrets, statistics, process information, a kind of nobody's: empty.
+        for kind in ["04000000", "0a000000", "05000000", "01000080", "ad0b0000", "09000000", "77777777"] {
+            let passed = section(&format!("{kind} 0c000000 0c000000 {INTERFACE} {SIMPLE}"));
+            assert_eq!(skipped(&read(&passed).unwrap()), [("no-time", 1)], "{kind}");
+            let too_short = section(&format!("{kind} 08000000 {INTERFACE}"));
+            assert!(problem(&too_short).starts_with(", record 2 at byte 28: a block that breaks"), "{kind}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_read_is_told_with_record_and_byte() {
         insta::assert_snapshot!(problem(b"btsnoop\0\0\0\0"), @": the header must be 16 bytes long, not 11");
         insta::assert_snapshot!(problem(&bytes("6274736e6f6f7000 00000002 000003ea")), @": btsnoop version 2; only 1 is known");
