@@ -6,7 +6,9 @@ use core::hint::black_box;
 use core::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use cwa_crypto::derive::{Backend, derive_with};
 use cwa_crypto::matching::{ReceivedIdentifiers, Rules, Sighting};
+use cwa_crypto::rpi::Identifiers;
 use cwa_crypto::{
     AssociatedEncryptedMetadata, BluetoothMetadata, DiagnosisKey, ENIntervalNumber, RollingPeriod,
     RollingProximityIdentifier, TransmitPower, UnixTime,
@@ -15,6 +17,7 @@ use cwa_crypto::{
 const START: u32 = 2_642_976;
 const KEYS: u64 = 10_000;
 const RECEIVED: u64 = 10_000;
+const BATCH: u64 = 64;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn key(number: u64) -> DiagnosisKey {
@@ -40,6 +43,14 @@ fn derive(c: &mut Criterion) {
     group.bench_function("the identifiers of a day", |b| {
         b.iter(|| black_box(black_box(key(1)).identifiers()))
     });
+    let keys: Vec<_> = (0..BATCH).map(key).collect();
+    let mut days = vec![Identifiers::default(); keys.len()];
+    group.throughput(Throughput::Elements(144 * BATCH));
+    for backend in Backend::all_available() {
+        group.bench_function(format!("the identifiers of 64 keys, {backend}"), |b| {
+            b.iter(|| derive_with(backend, black_box(&keys), black_box(&mut days)))
+        });
+    }
     group.finish();
 }
 

@@ -12,6 +12,8 @@ pub mod matching;
 pub mod metadata;
 pub mod rpi;
 pub mod schedule;
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
+mod simd;
 pub mod tek;
 pub mod time;
 

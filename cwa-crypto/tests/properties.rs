@@ -2,8 +2,10 @@
 #![allow(missing_docs, reason = "an integration test has no documentation")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
+use cwa_crypto::derive::{Backend, derive_with};
 use cwa_crypto::matching::{ReceivedIdentifiers, Rules, Sighting};
 use cwa_crypto::metadata::CalibrationConfidence;
+use cwa_crypto::rpi::Identifiers;
 use cwa_crypto::{
     Advertisement, AssociatedEncryptedMetadata, AssociatedEncryptedMetadataKey, BluetoothMetadata,
     DiagnosisKey, ENIntervalNumber, RollingPeriod, RollingProximityIdentifier, TemporaryExposureKey,
@@ -23,6 +25,11 @@ fn metadata() -> impl Strategy<Value = BluetoothMetadata> {
 
 fn period() -> impl Strategy<Value = RollingPeriod> {
     (1..=144_i64).prop_map(|number| RollingPeriod::try_from(number).unwrap())
+}
+
+/// Any interval, as often as not one whose day ends after the last.
+fn start() -> impl Strategy<Value = u32> {
+    prop_oneof![any::<u32>(), u32::MAX - 150..=u32::MAX]
 }
 
 fn diagnosis_key() -> impl Strategy<Value = DiagnosisKey> {
@@ -46,6 +53,27 @@ proptest! {
             count += 1;
         }
         prop_assert_eq!(count, u32::from(period.get()).min((u32::MAX - start).saturating_add(1)));
+    }
+
+    #[test]
+    fn a_batch_is_its_keys_one_by_one_and_can_be_inverted_by_every_backend(
+        keys in prop::collection::vec((any::<[u8; 16]>(), start(), period()), 0..=100),
+    ) {
+        let keys: Vec<_> = keys
+            .into_iter()
+            .map(|(data, start, period)| DiagnosisKey::new(data, ENIntervalNumber::new(start), period))
+            .collect();
+        for backend in Backend::all_available() {
+            let mut batch = vec![Identifiers::default(); keys.len()];
+            derive_with(backend, &keys, &mut batch).unwrap();
+            for (key, day) in keys.iter().zip(batch) {
+                prop_assert!(day.clone().eq(key.identifiers()));
+                let rpik = key.temporary_exposure_key().rolling_proximity_identifier_key();
+                for (interval, rpi) in day {
+                    prop_assert_eq!(rpik.interval_of(rpi), Some(interval));
+                }
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! work on many of them at a time. Two [backends](Backend) give the same bytes: one of the named crates alone, which
 //! runs everywhere, and one for processors with AVX-512 and VAES, which is chosen while the program runs.
 
-mod hkdf;
+pub(crate) mod hkdf;
 mod portable;
 #[cfg(test)]
 mod tests;
@@ -14,6 +14,8 @@ use core::fmt;
 
 use crate::diagnosis::DiagnosisKey;
 use crate::rpi::{DayBlocks, Identifiers};
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
+use crate::simd::Avx512;
 
 /// Derives the identifiers of many keys with the [best backend](Backend::best): `out[i]` becomes what
 /// `keys[i].identifiers()` gives.
@@ -91,6 +93,9 @@ impl Backend {
     pub fn is_available(self) -> bool {
         match self {
             Self::Portable => true,
+            #[cfg(all(feature = "simd", target_arch = "x86_64"))]
+            Self::Avx512 => Avx512::detect().is_some(),
+            #[cfg(not(all(feature = "simd", target_arch = "x86_64")))]
             Self::Avx512 => false,
         }
     }
@@ -128,9 +133,15 @@ pub struct BatchLengthError {
 }
 
 fn run(backend: Backend, keys: &[DiagnosisKey], days: &mut impl Days) {
-    match backend {
-        Backend::Portable | Backend::Avx512 => portable::run(keys, days),
+    #[cfg(all(feature = "simd", target_arch = "x86_64"))]
+    if backend == Backend::Avx512
+        && let Some(avx512) = Avx512::detect()
+    {
+        return avx512.run(keys, days);
     }
+    #[cfg(not(all(feature = "simd", target_arch = "x86_64")))]
+    let (Backend::Portable | Backend::Avx512) = backend;
+    portable::run(keys, days);
 }
 
 /// Where a backend puts the days it derives: it fills [`blocks`](Self::blocks) of a place and then calls

@@ -1,3 +1,7 @@
+extern crate std;
+
+use std::println;
+
 use alloc::format;
 use alloc::string::ToString as _;
 use alloc::vec;
@@ -6,15 +10,9 @@ use alloc::vec::Vec;
 use super::*;
 use crate::time::{ENIntervalNumber, RollingPeriod};
 
-/// Keys that differ in everything, from a generator with a fixed seed (xorshift64*).
+/// Keys that differ in everything, the same ones in each run.
 fn keys(count: usize) -> Vec<DiagnosisKey> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut next = move || {
-        state ^= state >> 12;
-        state ^= state << 25;
-        state ^= state >> 27;
-        state.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    };
+    let mut next = random_numbers();
     (0..count)
         .map(|_| {
             let data = u128::from(next()) << 64 | u128::from(next());
@@ -24,6 +22,17 @@ fn keys(count: usize) -> Vec<DiagnosisKey> {
             DiagnosisKey::new(data.to_be_bytes(), start, period)
         })
         .collect()
+}
+
+/// A generator with a fixed seed (xorshift64*).
+fn random_numbers() -> impl FnMut() -> u64 {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    move || {
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        state.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
 }
 
 #[test]
@@ -36,6 +45,34 @@ fn every_backend_derives_a_batch_of_any_length_as_key_by_key() {
             for (key, day) in keys.iter().zip(out) {
                 assert!(day.eq(key.identifiers()), "{backend}, {length} keys, {key:?}");
             }
+        }
+    }
+}
+
+#[test]
+fn a_million_random_keys_have_the_same_identifiers_by_every_backend() {
+    const BATCH: usize = 1_000;
+    if !Backend::Avx512.is_available() {
+        println!("skipped: no AVX-512 and VAES here, the portable backend has nothing to be compared with");
+        return;
+    }
+    let mut next = random_numbers();
+    let key = DiagnosisKey::new([0; 16], ENIntervalNumber::new(0), RollingPeriod::FULL_DAY);
+    let mut keys = vec![key; BATCH];
+    let mut expected = vec![Identifiers::default(); BATCH];
+    let mut found = vec![Identifiers::default(); BATCH];
+    for batch in 0..1_000 {
+        for key in &mut keys {
+            key.key_data = (u128::from(next()) << 64 | u128::from(next())).to_be_bytes();
+            // Far enough from the last interval for all 144 to exist.
+            let [a, b, c, d, ..] = next().to_be_bytes();
+            key.rolling_start_interval_number = ENIntervalNumber::new(u32::from_be_bytes([a, b, c, d]) / 2);
+        }
+        derive_with(Backend::Portable, &keys, &mut expected).unwrap();
+        derive_with(Backend::Avx512, &keys, &mut found).unwrap();
+        for (key, (expected, found)) in keys.iter().zip(expected.iter().zip(&found)) {
+            assert_eq!(expected.len(), 144);
+            assert!(expected.as_slice() == found.as_slice(), "batch {batch}, {key:?}");
         }
     }
 }
