@@ -18,14 +18,13 @@ pub(super) fn read(text: &str, collector: &mut Collector) -> Result<(), ReadErro
         }
         let place = Place::Line(number);
         // A tool that was started again writes its header again.
-        if line.split(';').any(|field| field.trim().eq_ignore_ascii_case(START_TIME)) {
+        let is_row = line.starts_with(|first: char| first.is_ascii_digit());
+        if !is_row && line.split(';').any(|field| field.trim().eq_ignore_ascii_case(START_TIME)) {
             columns = Columns::named(line).map_err(|error| place.error(error))?;
         } else {
             let heard = columns.heard(line).map_err(|error| match error {
                 // Neither a header nor a row, which begins with a time: some other file.
-                _ if is_first && !line.starts_with(|first: char| first.is_ascii_digit()) => {
-                    place.error(ScanCsvError::Unknown)
-                }
+                _ if is_first && !is_row => place.error(ScanCsvError::Unknown),
                 error => place.error(error),
             })?;
             collector.heard(heard).map_err(|error| place.error(error))?;
