@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use cwa_crypto::derive::{Backend, derive_with};
-use cwa_crypto::matching::{ReceivedIdentifiers, Rules, Sighting};
+use cwa_crypto::matching::{ReceivedIdentifiers, Rules, Sighting, Split, StoreKey};
 use cwa_crypto::rpi::Identifiers;
 use cwa_crypto::{
     AssociatedEncryptedMetadata, BluetoothMetadata, DiagnosisKey, ENIntervalNumber, RollingPeriod,
@@ -34,7 +34,7 @@ fn received() -> ReceivedIdentifiers {
             key(KEYS + number).identifiers().nth(usize::try_from(number % 144).unwrap()).unwrap();
         Sighting::new(rpi, AssociatedEncryptedMetadata::from_bytes([0; 4]), -60, interval.start())
     });
-    ReceivedIdentifiers::new(sightings)
+    ReceivedIdentifiers::build(sightings, Split::Whole, &StoreKey::from_bytes([9; 16]))
 }
 
 fn derive(c: &mut Criterion) {
@@ -77,7 +77,8 @@ fn index(c: &mut Criterion) {
     let mut group = c.benchmark_group("index");
     group.throughput(Throughput::Elements(RECEIVED));
     group.bench_function("10 k received", |b| {
-        b.iter(|| ReceivedIdentifiers::new(black_box(&sightings).iter().copied()))
+        let key = StoreKey::from_bytes([9; 16]);
+        b.iter(|| ReceivedIdentifiers::build(black_box(&sightings).iter().copied(), Split::Whole, &key))
     });
     group.finish();
 }

@@ -10,9 +10,11 @@ use crate::time::{ENIntervalNumber, RollingPeriod, UnixTime};
 /// Public: freely copied, compared and printed. The bytes are those of a
 /// [`TemporaryExposureKey`]; publishing is what makes them another type.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct DiagnosisKey {
     /// The 16 bytes of the key.
+    #[cfg_attr(feature = "serde", serde(with = "hex::serde"))]
     pub key_data: [u8; TemporaryExposureKey::LENGTH],
     /// The first interval in which the key was broadcast.
     pub rolling_start_interval_number: ENIntervalNumber,
@@ -138,6 +140,11 @@ pub struct TransmissionRiskLevelError {
 
 /// On what grounds a key was reported (`TemporaryExposureKey.ReportType` of the export format, field 5).
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(try_from = "i64", into = "i64")
+)]
 #[expect(clippy::exhaustive_enums, reason = "complete by the export format: 0 to 5")]
 pub enum ReportType {
     /// 0: never returned to an app.
@@ -159,6 +166,12 @@ impl ReportType {
     #[must_use]
     pub const fn number(self) -> u8 {
         self as u8
+    }
+}
+
+impl From<ReportType> for i64 {
+    fn from(report_type: ReportType) -> Self {
+        report_type.number().into()
     }
 }
 

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use cwa_crypto::derive::{Backend, derive_with};
-use cwa_crypto::matching::{ReceivedIdentifiers, Rules, Sighting};
+use cwa_crypto::matching::{ReceivedIdentifiers, Rules, Sighting, Split, StoreKey};
 use cwa_crypto::metadata::CalibrationConfidence;
 use cwa_crypto::rpi::Identifiers;
 use cwa_crypto::{
@@ -83,6 +83,7 @@ proptest! {
         planted in any::<prop::sample::Index>(),
         interval in any::<prop::sample::Index>(),
         late in -7200..7800_i64,
+        store_key in any::<[u8; 16]>(),
     ) {
         let key = keys[planted.index(keys.len())];
         let (interval, rpi) = key.identifiers().nth(interval.index(key.identifiers().len())).unwrap();
@@ -93,13 +94,17 @@ proptest! {
             let rpi = RollingProximityIdentifier::from_bytes(rpi);
             Sighting::new(rpi, aem, -50, UnixTime::from_secs(seen_at.into()))
         });
-        let received = ReceivedIdentifiers::new(noise.chain([sighting]));
-        let matching = received.find(keys.iter().copied(), Rules::SPEC);
-        prop_assert_eq!(matching.matches.len(), 1);
-        prop_assert_eq!(matching.matches[0].sighting, sighting);
-        prop_assert_eq!(matching.matches[0].interval, interval);
-        let backwards = received.find(keys.iter().rev().copied(), Rules::SPEC);
-        prop_assert_eq!(backwards, matching, "the order of different keys is of no consequence");
+        let sightings: Vec<_> = noise.chain([sighting]).collect();
+        for split in [Split::Whole, Split::ByDay] {
+            let store_key = StoreKey::from_bytes(store_key);
+            let received = ReceivedIdentifiers::build(sightings.iter().copied(), split, &store_key);
+            let matching = received.find(keys.iter().copied(), Rules::SPEC);
+            prop_assert_eq!(matching.matches.len(), 1);
+            prop_assert_eq!(matching.matches[0].sighting, sighting);
+            prop_assert_eq!(matching.matches[0].interval, interval);
+            let backwards = received.find(keys.iter().rev().copied(), Rules::SPEC);
+            prop_assert_eq!(backwards, matching, "the order of different keys is of no consequence");
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use cwa_crypto::matching::{DropReason, Dropped, Match, ReceivedIdentifiers, Rules};
+use cwa_crypto::matching::{DropReason, Dropped, Match, ReceivedIdentifiers, Rules, Split, StoreKey};
 use cwa_crypto::metadata::CalibrationConfidence;
 use cwa_crypto::{Attenuation, DiagnosisKey, ENIntervalNumber, UnixTime};
 use serde::Serialize;
@@ -60,7 +60,8 @@ impl MatchArguments {
     pub(crate) fn run(&self, global: &Global, output: &mut Output) -> Result<Answer, Failure> {
         let (_, reading) = self.sightings.read(global)?;
         let skipped = sightings::skipped(&reading);
-        let received = ReceivedIdentifiers::new(reading.sightings);
+        let store_key = StoreKey::generate(&mut global.rng());
+        let received = ReceivedIdentifiers::build(reading.sightings, Split::Whole, &store_key);
         let source =
             KeySource { trusted: self.trust.store()?, accept_unverified: self.danger_accept_unverified };
         let keys = source.read(&self.exports)?;

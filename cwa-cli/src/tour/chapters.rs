@@ -478,7 +478,8 @@ impl Walk {
             story
                 .step(verdict, async {
                     let now = self.world.now();
-                    let assessment = download.assess(&self.phone(who).radio.sightings, now)?;
+                    let phone = self.phone(who);
+                    let assessment = download.assess(&phone.radio.sightings, now, &mut phone.rng)?;
                     let class = assessment.class.as_deref().unwrap_or("none");
                     let expected = if who == Who::Ben { "HIGH" } else { "LOW" };
                     ensure!(class == expected, "the class is {class}, not {expected}");

@@ -3,7 +3,8 @@
 use core::fmt::Write as _;
 use core::net::SocketAddr;
 
-use cwa_crypto::matching::{ReceivedIdentifiers, Sighting};
+use cwa_crypto::matching::{ReceivedIdentifiers, Sighting, Split, StoreKey};
+use cwa_crypto::rand_core::CryptoRng;
 use cwa_crypto::{DiagnosisKey, UnixTime};
 use cwa_export::archive::Archive;
 use cwa_export::configuration::ConfigurationV1;
@@ -124,8 +125,14 @@ impl Download {
     }
 
     /// Matches the keys with what the phone heard, and scores.
-    pub(super) fn assess(&self, sightings: &[Sighting], now: UnixTime) -> Result<Assessment, Mishap> {
-        let received = ReceivedIdentifiers::new(sightings.iter().copied());
+    pub(super) fn assess(
+        &self,
+        sightings: &[Sighting],
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Assessment, Mishap> {
+        let store_key = StoreKey::generate(rng);
+        let received = ReceivedIdentifiers::build(sightings.iter().copied(), Split::Whole, &store_key);
         Ok(assess(self.keys.iter().copied(), &received, &self.configuration, now)?)
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use cwa_crypto::DiagnosisKey;
 use cwa_crypto::derive::{self, Backend};
-use cwa_crypto::matching::{Matcher, ReceivedIdentifiers, Rules, Sighting};
+use cwa_crypto::matching::{Matcher, ReceivedIdentifiers, Rules, Sighting, Split, StoreKey};
 use cwa_crypto::rpi::Identifiers;
 use cwa_crypto_baselines::bound;
 #[cfg(feature = "baselines")]
@@ -77,7 +77,7 @@ pub(crate) fn execute(work: &str, keys: usize) -> Option<()> {
             keys.for_each(|keys| derive::derive(keys, black_box(&mut out)).expect("as many places as keys"));
         }
         "match" => {
-            let store = ReceivedIdentifiers::new(input::sightings(10_000, &all));
+            let store = indexed(input::sightings(10_000, &all));
             let mut matcher = Matcher::new(&store);
             keys.for_each(|keys| matcher.push_keys(black_box(keys)));
             black_box(matcher.finish(Rules::SPEC));
@@ -185,7 +185,7 @@ fn derive_rows(race: &Race) -> Vec<Row> {
 
 fn matching(name: &str, keys: &[DiagnosisKey], sightings: &[Sighting], effort: Effort) -> Race {
     let naive = naive::Received::new(sightings);
-    let store = ReceivedIdentifiers::new(sightings.iter().copied());
+    let store = indexed(sightings.iter().copied());
     let planted = BTreeSet::from(PLANTED);
     let mut found = BTreeSet::new();
     naive.find(keys, |place| _ = found.insert(place));
@@ -201,6 +201,10 @@ fn matching(name: &str, keys: &[DiagnosisKey], sightings: &[Sighting], effort: E
 }
 
 /// Keys as they come out of a download, some at a time, into one matcher.
+fn indexed(sightings: impl IntoIterator<Item = Sighting>) -> ReceivedIdentifiers {
+    ReceivedIdentifiers::build(sightings, Split::Whole, &StoreKey::from_bytes(*b"known to nobody."))
+}
+
 fn ours<'a>(name: &str, store: &'a ReceivedIdentifiers) -> Contestant<'a> {
     let mut matcher = Matcher::new(store);
     Contestant::new(name, move |keys| matcher.push_keys(black_box(keys)))
@@ -279,15 +283,16 @@ fn flood(keys: &[DiagnosisKey], effort: Effort) -> (Row, Race) {
     let flooded = input::flood(COUNT, keys);
 
     let before = CountingAllocator::live_bytes();
-    let store = ReceivedIdentifiers::new(random.iter().copied());
-    let bytes = CountingAllocator::live_bytes() - before + size_of_val(&store);
+    let store = indexed(random.iter().copied());
+    // What the index takes: the sightings themselves are the same wherever they are kept.
+    let bytes = CountingAllocator::live_bytes() - before + size_of_val(&store) - store.payload_size();
     #[expect(clippy::cast_precision_loss, reason = "small numbers")]
     let bytes = bytes as f64 / COUNT as f64;
     let bytes =
         Row::new("bytes per stored identifier, 10^5 of one sighting each", " B", Better::Lower, |_| bytes)
             .bounds(24.0, 20.0);
 
-    let crowded = ReceivedIdentifiers::new(flooded.iter().copied());
+    let crowded = indexed(flooded.iter().copied());
     assert_eq!(met(keys, &crowded), BTreeSet::from(PLANTED), "cwa-crypto, flooded");
     let contestants = vec![
         ours(RANDOM, &store),
@@ -323,7 +328,7 @@ fn two_threads(keys: &[DiagnosisKey], effort: Effort) -> Race {
     // Enough for each that starting and stopping it does not count.
     const EACH: usize = 128;
     let sightings = input::sightings(100_000.min(effort.largest_store), keys);
-    let store = ReceivedIdentifiers::new(sightings);
+    let store = indexed(sightings);
     let helper = Helper::default();
     let times = std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -403,7 +408,7 @@ fn build(keys: &[DiagnosisKey], effort: Effort) -> Race {
     let contestants = vec![
         Contestant::without_keys(NAIVE_SET, COUNT, || drop(black_box(naive::Received::new(sightings)))),
         Contestant::without_keys("cwa-crypto", COUNT, || {
-            drop(black_box(ReceivedIdentifiers::new(sightings.iter().copied())));
+            drop(black_box(indexed(sightings.iter().copied())));
         }),
         #[cfg(feature = "baselines")]
         Contestant::without_keys(GOOGLE, COUNT, || {

@@ -66,7 +66,6 @@ pub fn derive_with(
 /// Derives 144 identifiers of every key, whatever its period, and shows them to `each` with the key's place in `keys`.
 ///
 /// Intervals count from the key's start and wrap around after `u32::MAX`. The days come in the order of the keys.
-#[cfg_attr(not(test), expect(dead_code, reason = "matching in batches is built on this"))]
 pub(crate) fn for_each_day(backend: Backend, keys: &[DiagnosisKey], each: impl FnMut(usize, &DayBlocks)) {
     run(backend, keys, &mut Visit { day: DayBlocks::ZERO, each });
 }

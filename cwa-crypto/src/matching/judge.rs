@@ -3,7 +3,8 @@
 use alloc::collections::BTreeMap;
 
 use super::statement::Statement;
-use super::{DropReason, Dropped, Match, Matching, ReceivedIdentifiers, Rules, Sighting};
+use super::store::Store;
+use super::{DropReason, Dropped, Match, Matching, Rules, Sighting};
 use crate::diagnosis::{DiagnosisKey, ReportType};
 use crate::metadata::Attenuation;
 use crate::tek::TemporaryExposureKey;
@@ -12,13 +13,14 @@ use crate::time::ENIntervalNumber;
 type KeyData = [u8; TemporaryExposureKey::LENGTH];
 
 /// Judges what `statements`, in the order in which they were made, say about the sightings in `received`.
-pub(super) fn judge(statements: &[Statement], received: &ReceivedIdentifiers, rules: Rules) -> Matching {
+pub(super) fn judge(statements: &[Statement], received: &Store<'_>, rules: Rules) -> Matching {
     let mut matching = Matching::default();
     for ((_, interval), spoken) in last_words(statements) {
         let sightings = received.sightings_of(
             spoken.key.temporary_exposure_key().rolling_proximity_identifier_key().identifier(interval),
+            interval,
         );
-        matching.judge(spoken, interval, sightings, rules);
+        matching.judge(spoken, interval, &sightings, rules);
     }
     matching.matches.sort_by_key(|m| (m.sighting.seen_at, m.sighting, m.interval, m.key));
     matching.dropped.sort_by_key(|d| (d.sighting.seen_at, d.sighting, d.interval, d.key));

@@ -25,6 +25,7 @@ use crate::metadata::{Attenuation, BluetoothMetadata, CalibrationConfidence, Met
 use crate::rpi::RollingProximityIdentifier;
 use crate::time::{ENIntervalNumber, UnixTime};
 
+mod heard;
 mod judge;
 mod matcher;
 #[cfg(test)]
@@ -33,22 +34,26 @@ mod rules;
 mod statement;
 mod store;
 
-pub use matcher::Matcher;
+pub use matcher::{Checkpoint, CheckpointError, Matcher, Progress};
 pub use rules::{Rules, UnknownRulesError};
 pub use statement::{HeardIntervals, Statement};
-pub use store::ReceivedIdentifiers;
+pub use store::{ReceivedIdentifiers, STORE_MAGIC, Split, StoreError, StoreKey};
 
 /// Finds out which `sightings` belong to `keys`, under `rules`.
 ///
 /// What is said last of a key and interval holds; the order of keys is of no other consequence. Whoever asks more than
 /// once for the same sightings, or has revised keys, keeps [`ReceivedIdentifiers`] and takes a [`Matcher`].
+///
+/// The [`StoreKey`] of the index, which no random generator is at hand for, is a constant. Whoever broadcasts
+/// identifiers made up for it slows down the search for a key by a few binary searches among the identifiers, and no
+/// more.
 #[must_use]
 pub fn find(
     keys: impl IntoIterator<Item = DiagnosisKey>,
     sightings: impl IntoIterator<Item = Sighting>,
     rules: Rules,
 ) -> Matching {
-    ReceivedIdentifiers::new(sightings).find(keys, rules)
+    ReceivedIdentifiers::build(sightings, Split::Whole, &StoreKey::from_bytes([0; 16])).find(keys, rules)
 }
 
 /// One frame received from another phone: its content, how strong it was, and when.

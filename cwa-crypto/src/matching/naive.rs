@@ -4,7 +4,9 @@ use alloc::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::{DropReason, Dropped, Match, Matcher, Matching, ReceivedIdentifiers, Rules, Sighting};
+use super::{
+    DropReason, Dropped, Match, Matcher, Matching, ReceivedIdentifiers, Rules, Sighting, Split, StoreKey,
+};
 use crate::aem::AssociatedEncryptedMetadata;
 use crate::diagnosis::{DiagnosisKey, ReportType};
 use crate::metadata::Attenuation;
@@ -133,7 +135,7 @@ fn sightings() -> impl Strategy<Value = Vec<Sighting>> {
 proptest! {
     #[test]
     fn what_is_found_is_what_the_rules_say(keys in keys(), sightings in sightings()) {
-        let received = ReceivedIdentifiers::new(sightings.iter().copied());
+        let received = ReceivedIdentifiers::build(sightings.iter().copied(), Split::Whole, &StoreKey::from_bytes([9; 16]));
         let mut matcher = Matcher::new(&received);
         for (key, is_revised) in &keys {
             if *is_revised { matcher.push_revised_keys(&[*key]) } else { matcher.push_keys(&[*key]) }

@@ -7,6 +7,7 @@ use crate::time::RollingPeriod;
 /// take back or change what was said. Nothing about rules is decided yet, so that the same statements can be judged
 /// under several.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Statement {
     /// The place of the key among all that were pushed, from 0.
@@ -21,6 +22,11 @@ pub struct Statement {
 
 /// A set of intervals of one key, as offsets from its first: 0 to 143, whatever the key's rolling period.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(from = "alloc::vec::Vec<u8>", into = "alloc::vec::Vec<u8>")
+)]
 pub struct HeardIntervals([u64; 3]);
 
 impl HeardIntervals {
@@ -48,5 +54,28 @@ impl HeardIntervals {
         (0..RollingPeriod::FULL_DAY.get()).filter(move |offset| {
             words.get(usize::from(offset / 64)).is_some_and(|word| word >> (offset % 64) & 1 == 1)
         })
+    }
+}
+
+impl From<alloc::vec::Vec<u8>> for HeardIntervals {
+    /// The set of these offsets; those from 144 on are ignored.
+    fn from(offsets: alloc::vec::Vec<u8>) -> Self {
+        offsets.into_iter().collect()
+    }
+}
+
+impl From<HeardIntervals> for alloc::vec::Vec<u8> {
+    /// The offsets, ascending.
+    fn from(heard: HeardIntervals) -> Self {
+        heard.iter().collect()
+    }
+}
+
+impl FromIterator<u8> for HeardIntervals {
+    /// The set of these offsets; those from 144 on are ignored.
+    fn from_iter<I: IntoIterator<Item = u8>>(offsets: I) -> Self {
+        let mut heard = Self::NONE;
+        offsets.into_iter().for_each(|offset| heard.insert(offset));
+        heard
     }
 }

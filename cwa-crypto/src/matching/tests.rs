@@ -31,6 +31,10 @@ fn sighting(number: u32, seconds: i64) -> Sighting {
     Sighting::new(rpi, aem, -62, UnixTime::from_secs(seen_at))
 }
 
+fn received(sightings: impl IntoIterator<Item = Sighting>) -> ReceivedIdentifiers {
+    ReceivedIdentifiers::build(sightings, Split::Whole, &StoreKey::from_bytes([9; 16]))
+}
+
 fn reasons(matching: &Matching) -> Vec<DropReason> {
     matching.dropped.iter().map(|dropped| dropped.reason).collect()
 }
@@ -100,7 +104,7 @@ fn identifiers_past_the_rolling_period_are_not_the_keys() {
 
 #[test]
 fn a_revised_key_replaces_all_that_was_said_of_it() {
-    let received = ReceivedIdentifiers::new([sighting(START, 0), sighting(START + 100, 0)]);
+    let received = received([sighting(START, 0), sighting(START + 100, 0)]);
     let mut matcher = Matcher::new(&received);
     matcher.push_keys(&[key()]);
     matcher.push_revised_keys(&[with_period(1)]);
@@ -118,7 +122,7 @@ fn a_revised_key_replaces_all_that_was_said_of_it() {
 
 #[test]
 fn keys_in_pieces_are_found_as_keys_at_once() {
-    let received = ReceivedIdentifiers::new([sighting(START, 0), sighting(START + 100, 0)]);
+    let received = received([sighting(START, 0), sighting(START + 100, 0)]);
     let keys = [with_period(1), key(), revoked(), key()];
     for pieces in 1..=keys.len() {
         let mut matcher = Matcher::new(&received);

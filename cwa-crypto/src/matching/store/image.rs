@@ -1,0 +1,230 @@
+//! The image of a store: what its bytes mean.
+//!
+//! ```text
+//! header       0..=7    magic, 89 "CWARPI" 0a      the first byte is that of no text
+//!              8..=11   version, 1
+//!             12..=15   split: 0 whole, 1 by day
+//!             16..=31   store key
+//!             32..=39   number of parts
+//!             40..=47   zero
+//!             48..=79   SHA-256 of all other bytes
+//! part table   0..=7    day since the epoch, ascending; 0 if whole       for each part 24 bytes,
+//!              8..=15   number of identifiers n, at least 1              filled up with zeros to 16
+//!             16..=23   number of sightings m, at least n
+//! parts        identifiers  16 n
+//!              buckets      16 for every 9 identifiers or less
+//!              beginnings   64 for every 448 sightings or less
+//!              filter        2 n
+//!              records      13 m
+//!              zeros, until the length is divisible by 16
+//! ```
+//!
+//! Numbers are little-endian. Nothing has to be aligned. [`Part`] says what the sections hold.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use sha2::{Digest as _, Sha256};
+
+use super::key::StoreKey;
+use super::part::{IDENTIFIERS_IN_A_BUCKET, Part, RECORD, SIGHTINGS_IN_A_BLOCK};
+use super::{Split, StoreError};
+
+/// What an image begins with.
+pub(super) const MAGIC: [u8; 8] = *b"\x89CWARPI\n";
+
+/// The one version there is.
+const VERSION: u32 = 1;
+
+/// Bytes before the part table.
+pub(super) const HEADER: usize = 80;
+
+/// Where the digest stands.
+pub(super) const DIGEST: Range<usize> = 48..80;
+
+/// Bytes of an entry in the part table.
+const ENTRY: usize = 24;
+
+/// What the header and the part table say.
+#[derive(Clone, Debug)]
+pub(super) struct Contents {
+    pub(super) split: Split,
+    pub(super) key: StoreKey,
+    pub(super) digest: [u8; 32],
+    pub(super) parts: Vec<Extent>,
+}
+
+/// Where a part is, and what is in it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Extent {
+    pub(super) day: u32,
+    pub(super) identifiers: usize,
+    pub(super) sightings: usize,
+    /// Where the part begins in the image.
+    begin: usize,
+}
+
+impl Contents {
+    pub(super) fn parse(image: &[u8]) -> Result<Self, StoreError> {
+        let too_short = StoreError::TooShort { got: image.len() };
+        let (header, rest) = image.split_first_chunk::<HEADER>().ok_or(too_short)?;
+        let mut words = header.as_chunks::<8>().0.iter().copied();
+        let mut word = || words.next().unwrap_or_default();
+        if word() != MAGIC {
+            return Err(StoreError::NotAStore);
+        }
+        let [v0, v1, v2, v3, s0, s1, s2, s3] = word();
+        let version = u32::from_le_bytes([v0, v1, v2, v3]);
+        if version != VERSION {
+            return Err(StoreError::Version { got: version });
+        }
+        let split = match u32::from_le_bytes([s0, s1, s2, s3]) {
+            0 => Split::Whole,
+            1 => Split::ByDay,
+            got => return Err(StoreError::Split { got }),
+        };
+        let mut key = [0; StoreKey::LENGTH];
+        key.as_chunks_mut().0.fill_with(&mut word);
+        let count = u64::from_le_bytes(word());
+        if u64::from_le_bytes(word()) != 0 {
+            return Err(StoreError::Padding { part: None });
+        }
+        let mut digest = [0; 32];
+        digest.as_chunks_mut().0.fill_with(&mut word);
+
+        let table_length = usize::try_from(count).ok().and_then(|count| count.checked_mul(ENTRY));
+        let (table, _) = table_length.and_then(|length| rest.split_at_checked(length)).ok_or(too_short)?;
+        let mut parts: Vec<Extent> = Vec::with_capacity(table.len() / ENTRY);
+        let mut begin = (HEADER + table.len()).next_multiple_of(16);
+        for (entry, number) in table.as_chunks::<ENTRY>().0.iter().zip(0..) {
+            let refused = StoreError::Part { number };
+            let &[day, identifiers, sightings] = entry.as_chunks().0 else { return Err(refused) };
+            let [day, identifiers, sightings] =
+                [day, identifiers, sightings].map(|number| usize::try_from(u64::from_le_bytes(number)));
+            let (Ok(day), Ok(identifiers), Ok(sightings)) = (day, identifiers, sightings) else {
+                return Err(refused);
+            };
+            let day = u32::try_from(day).map_err(|_| refused)?;
+            let is_in_order = match (split, parts.last()) {
+                (Split::Whole, before) => before.is_none() && day == 0,
+                (Split::ByDay, before) => before.is_none_or(|before| before.day < day),
+            };
+            if !is_in_order || identifiers == 0 || sightings < identifiers {
+                return Err(refused);
+            }
+            parts.push(Extent { day, identifiers, sightings, begin });
+            let length = Sections::of(identifiers, sightings).and_then(|sections| sections.length());
+            begin = length.and_then(|length| begin.checked_add(length)).ok_or(refused)?;
+        }
+        if begin != image.len() {
+            return Err(StoreError::Length { expected: begin, got: image.len() });
+        }
+        Ok(Self { split, key: StoreKey::from_bytes(key), digest, parts })
+    }
+}
+
+impl Extent {
+    /// The part in the image that was parsed.
+    pub(super) fn part<'a>(&self, image: &'a [u8]) -> Part<'a> {
+        let Some(Sections { identifiers, buckets, beginnings, filter, records }) =
+            Sections::of(self.identifiers, self.sightings)
+        else {
+            return Part::default();
+        };
+        let mut rest = image.get(self.begin..).unwrap_or_default();
+        let mut take = |length: usize| rest.split_off(..length).unwrap_or_default();
+        Part {
+            day: self.day,
+            identifiers: take(identifiers).as_chunks().0,
+            buckets: take(buckets).as_chunks().0,
+            beginnings: take(beginnings).as_chunks().0,
+            filter: take(filter),
+            records: take(records).as_chunks().0,
+        }
+    }
+
+    /// The zeros after the part.
+    pub(super) fn padding<'a>(&self, image: &'a [u8]) -> &'a [u8] {
+        let sections = Sections::of(self.identifiers, self.sightings);
+        let range = sections.and_then(|sections| {
+            let filled = self.begin.checked_add(sections.filled()?)?;
+            Some(filled..self.begin.checked_add(sections.length()?)?)
+        });
+        range.and_then(|range| image.get(range)).unwrap_or_default()
+    }
+}
+
+/// The lengths of a part's sections, in bytes.
+pub(super) struct Sections {
+    pub(super) identifiers: usize,
+    pub(super) buckets: usize,
+    pub(super) beginnings: usize,
+    pub(super) filter: usize,
+    pub(super) records: usize,
+}
+
+impl Sections {
+    /// `None` if they would be longer than anything can be.
+    pub(super) fn of(identifiers: usize, sightings: usize) -> Option<Self> {
+        Some(Self {
+            identifiers: identifiers.checked_mul(16)?,
+            buckets: bucket_count(identifiers).checked_mul(super::part::BUCKET)?,
+            beginnings: sightings.div_ceil(SIGHTINGS_IN_A_BLOCK).checked_mul(super::part::BEGINNINGS)?,
+            // 32 bits choose a byte and a bit in it. More than that many bytes could not all be chosen.
+            filter: identifiers.checked_mul(2)?.min(u32::MAX.try_into().unwrap_or(usize::MAX)),
+            records: sightings.checked_mul(RECORD)?,
+        })
+    }
+
+    /// With the zeros that follow.
+    pub(super) fn length(&self) -> Option<usize> {
+        self.filled()?.checked_next_multiple_of(16)
+    }
+
+    fn filled(&self) -> Option<usize> {
+        let Self { identifiers, buckets, beginnings, filter, records } = *self;
+        [buckets, beginnings, filter, records]
+            .into_iter()
+            .try_fold(identifiers, |sum, length| sum.checked_add(length))
+    }
+}
+
+/// How many buckets so many identifiers are put in.
+pub(super) fn bucket_count(identifiers: usize) -> usize {
+    identifiers.div_ceil(IDENTIFIERS_IN_A_BUCKET).min(u32::MAX.try_into().unwrap_or(usize::MAX))
+}
+
+/// The header, without the digest, and the part table of parts with these days and numbers of identifiers and sightings.
+pub(super) fn header(split: Split, key: &StoreKey, parts: &[(u32, usize, usize)]) -> Vec<u8> {
+    let split: u32 = match split {
+        Split::Whole => 0,
+        Split::ByDay => 1,
+    };
+    let mut header = Vec::new();
+    header.extend(MAGIC);
+    header.extend(VERSION.to_le_bytes());
+    header.extend(split.to_le_bytes());
+    header.extend(key.expose_bytes());
+    header.extend((parts.len() as u64).to_le_bytes());
+    header.resize(HEADER, 0);
+    for &(day, identifiers, sightings) in parts {
+        for number in [u64::from(day), identifiers as u64, sightings as u64] {
+            header.extend(number.to_le_bytes());
+        }
+    }
+    header.resize(header.len().next_multiple_of(16), 0);
+    header
+}
+
+/// The zeros between the part table and the first part.
+pub(super) fn table_padding(image: &[u8], parts: usize) -> &[u8] {
+    let end = parts.saturating_mul(ENTRY).saturating_add(HEADER);
+    image.get(end..end.next_multiple_of(16)).unwrap_or_default()
+}
+
+/// The digest that belongs into an image.
+pub(super) fn digest(image: &[u8]) -> [u8; 32] {
+    let before = image.get(..DIGEST.start).unwrap_or_default();
+    let after = image.get(DIGEST.end..).unwrap_or_default();
+    Sha256::new().chain_update(before).chain_update(after).finalize().into()
+}

@@ -1,0 +1,372 @@
+//! What one phone received, indexed for matching. The bytes of the index are those of its file.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::Sighting;
+use super::statement::HeardIntervals;
+use crate::diagnosis::DiagnosisKey;
+use crate::rpi::{DayBlocks, RollingProximityIdentifier};
+use crate::time::{ENIntervalNumber, RollingPeriod};
+
+mod build;
+mod check;
+mod image;
+mod key;
+mod part;
+#[cfg(test)]
+mod tests;
+
+use image::Contents;
+use key::KeyedHash;
+pub use key::StoreKey;
+use part::Part;
+
+/// All that one phone received, indexed once by identifier.
+///
+/// It is an image of bytes, in memory or mapped from a file ([`as_bytes`](Self::as_bytes) and [`parse`](Self::parse)
+/// are all there is to writing and reading one), and takes 16 bytes for each identifier, less than 4 for its index, and
+/// 13 for each sighting.
+///
+/// ```
+/// use cwa_crypto::matching::{ReceivedIdentifiers, Sighting, Split, StoreKey};
+/// use cwa_crypto::{AssociatedEncryptedMetadata, RollingProximityIdentifier, UnixTime};
+///
+/// let rpi: RollingProximityIdentifier = "8be6cd371c5c891604bfbe49df845096".parse()?;
+/// let sighting = Sighting::new(rpi, "72033874".parse()?, -42, UnixTime::from_secs(1_585_785_630));
+/// let key = StoreKey::generate(&mut rand::rng());
+/// let received = ReceivedIdentifiers::build([sighting], Split::Whole, &key);
+///
+/// let file: Vec<u8> = received.as_bytes().to_vec();
+/// let mapped = ReceivedIdentifiers::parse(file.as_slice())?;
+/// mapped.check()?;
+/// assert_eq!(mapped.sightings_of(rpi), [sighting]);
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct ReceivedIdentifiers<B = Vec<u8>> {
+    bytes: B,
+    contents: Contents,
+    hash: KeyedHash,
+}
+
+/// How a store is divided, which decides how far from its time an identifier is found.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Split {
+    /// Not at all: every sighting of a key's identifier is found, however far off in time, so that rules can say why
+    /// it does not count.
+    Whole,
+    /// By the UTC day of the sightings. A key meets the days it can hit, and keys that can hit none are not even
+    /// derived. Sightings more than [12 intervals](Self::TOLERANCE_INTERVALS) from an identifier's own are as good as
+    /// not received. The quicker choice for many sightings, or for keys of other weeks.
+    ByDay,
+}
+
+impl Split {
+    /// How far from its time an identifier is found in a store that is split by day: the widest tolerance of any rules.
+    pub const TOLERANCE_INTERVALS: u32 = 12;
+
+    /// The name in kebab-case.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::ByDay => "by-day",
+        }
+    }
+}
+
+impl ReceivedIdentifiers {
+    /// Indexes `sightings`, which may come in any order. The same sightings and key give the same bytes.
+    #[must_use]
+    pub fn build(sightings: impl IntoIterator<Item = Sighting>, split: Split, key: &StoreKey) -> Self {
+        let sightings: Vec<_> = sightings.into_iter().collect();
+        Self::just_built(build::build(&sightings, split, key))
+    }
+
+    #[expect(clippy::expect_used, reason = "the image was laid out by the functions that parsing goes by")]
+    fn just_built(image: Vec<u8>) -> Self {
+        Self::parse(image).expect("an image that was just built")
+    }
+}
+
+impl<B: AsRef<[u8]>> ReceivedIdentifiers<B> {
+    /// Takes the image of a store, after checking its structure; this takes the same time whatever the length.
+    ///
+    /// An image that is wrong inside gives wrong answers, but nothing worse. For one that may have been damaged or made
+    /// up, there is [`check`](Self::check).
+    ///
+    /// # Errors
+    ///
+    /// Not an image of this version, or sections that do not fill it exactly.
+    pub fn parse(bytes: B) -> Result<Self, StoreError> {
+        let contents = Contents::parse(bytes.as_ref())?;
+        let hash = KeyedHash::new(&contents.key);
+        Ok(Self { bytes, contents, hash })
+    }
+
+    /// Checks the whole image: that its bytes are those that [`build`](ReceivedIdentifiers::build) makes of the
+    /// sightings in it.
+    ///
+    /// # Errors
+    ///
+    /// They are not: the image was damaged or made up.
+    pub fn check(&self) -> Result<(), StoreError> {
+        check::check(self.bytes.as_ref(), &self.contents, &self.hash)
+    }
+
+    /// The image.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.as_ref()
+    }
+
+    /// How the store is divided.
+    #[must_use]
+    pub const fn split(&self) -> Split {
+        self.contents.split
+    }
+
+    /// The SHA-256 digest in the image, which stands for all of it.
+    #[must_use]
+    pub const fn digest(&self) -> &[u8; 32] {
+        &self.contents.digest
+    }
+
+    /// The number of sightings.
+    #[must_use]
+    pub fn sighting_count(&self) -> usize {
+        self.contents.parts.iter().map(|part| part.sightings).sum()
+    }
+
+    /// The number of different identifiers among them. In a store that is split by day, one that was received on two
+    /// days counts twice.
+    #[must_use]
+    pub fn identifier_count(&self) -> usize {
+        self.contents.parts.iter().map(|part| part.identifiers).sum()
+    }
+
+    /// How many bytes of the image are the sightings themselves, without their identifiers: 13 for each. All others are
+    /// the index.
+    #[must_use]
+    pub fn payload_size(&self) -> usize {
+        self.sighting_count() * part::RECORD
+    }
+
+    /// The sightings of one identifier, ordered by time.
+    #[must_use]
+    pub fn sightings_of(&self, rpi: RollingProximityIdentifier) -> Vec<Sighting> {
+        self.parts().flat_map(|part| part.sightings_of(&self.hash, rpi)).collect()
+    }
+
+    /// All sightings, in the order of the image.
+    pub fn sightings(&self) -> impl Iterator<Item = Sighting> {
+        self.parts().flat_map(Part::sightings)
+    }
+
+    /// What looking up needs, once for many keys.
+    pub(super) fn store(&self) -> Store<'_> {
+        let Contents { split, digest, .. } = self.contents;
+        Store { split, digest, hash: self.hash, parts: self.parts().collect() }
+    }
+
+    fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+        self.contents.parts.iter().map(|extent| extent.part(self.bytes.as_ref()))
+    }
+}
+
+impl<B> fmt::Debug for ReceivedIdentifiers<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReceivedIdentifiers")
+            .field("split", &self.contents.split)
+            .field("parts", &self.contents.parts.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A store as the matcher uses it.
+#[derive(Clone)]
+pub(super) struct Store<'a> {
+    split: Split,
+    digest: [u8; 32],
+    hash: KeyedHash,
+    /// Ascending by day.
+    parts: Vec<Part<'a>>,
+}
+
+impl<'a> Store<'a> {
+    pub(super) const fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+
+    pub(super) const fn split(&self) -> Split {
+        self.split
+    }
+
+    /// Whether there is anything that a key can meet.
+    #[inline(always)]
+    pub(super) fn is_near(&self, key: &DiagnosisKey) -> bool {
+        !self.parts_near(key).is_empty()
+    }
+
+    /// Which identifiers of a key are stored, given all of its day.
+    #[inline(always)]
+    pub(super) fn look_up(&self, key: &DiagnosisKey, day: &DayBlocks) -> HeardIntervals {
+        let start = key.rolling_start_interval_number;
+        let mut heard = HeardIntervals::NONE;
+        for part in self.parts_near(key) {
+            let (offsets, tolerance) = match self.split {
+                Split::Whole => (within(start.get(), 0, u32::MAX), None),
+                Split::ByDay => {
+                    let (first, last) = part.intervals();
+                    let tolerance = Split::TOLERANCE_INTERVALS;
+                    let near =
+                        within(start.get(), first.saturating_sub(tolerance), last.saturating_add(tolerance));
+                    (near, Some(tolerance))
+                }
+            };
+            if let Some((first, last)) = offsets
+                && let Some(blocks) = day.0.get(usize::from(first)..=usize::from(last))
+            {
+                part.look_up(&self.hash, blocks, first, start, tolerance, &mut heard);
+            }
+        }
+        heard
+    }
+
+    /// The sightings of a key's identifier, ordered by time: those that a match or a drop can be about.
+    pub(super) fn sightings_of(
+        &self,
+        rpi: RollingProximityIdentifier,
+        interval: ENIntervalNumber,
+    ) -> Vec<Sighting> {
+        let parts = self.parts_between(interval.get(), interval.get());
+        let sightings = parts.iter().flat_map(|part| part.sightings_of(&self.hash, rpi));
+        let is_near = |sighting: &Sighting| {
+            self.split == Split::Whole
+                || interval.abs_diff(ENIntervalNumber::at(sighting.seen_at)) <= Split::TOLERANCE_INTERVALS
+        };
+        sightings.filter(is_near).collect()
+    }
+
+    #[inline(always)]
+    fn parts_near(&self, key: &DiagnosisKey) -> &[Part<'a>] {
+        let first = key.rolling_start_interval_number.get();
+        self.parts_between(first, first.saturating_add(LAST_OFFSET))
+    }
+
+    fn parts_between(&self, first: u32, last: u32) -> &[Part<'a>] {
+        if self.split == Split::Whole {
+            return &self.parts;
+        }
+        let day = |interval: u32| interval / INTERVALS_OF_A_DAY;
+        let first = day(first.saturating_sub(Split::TOLERANCE_INTERVALS));
+        let last = day(last.saturating_add(Split::TOLERANCE_INTERVALS));
+        let begin = self.parts.partition_point(|part| part.day < first);
+        let end = self.parts.partition_point(|part| part.day <= last);
+        self.parts.get(begin..end).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Store<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store")
+            .field("split", &self.split)
+            .field("parts", &self.parts.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Part<'_> {
+    /// The first and the last interval of the part's day.
+    const fn intervals(&self) -> (u32, u32) {
+        let first = self.day.saturating_mul(INTERVALS_OF_A_DAY);
+        (first, first.saturating_add(LAST_OFFSET))
+    }
+}
+
+/// The offsets, first and last, of a key's intervals that exist and lie between two intervals.
+fn within(start: u32, first: u32, last: u32) -> Option<(u8, u8)> {
+    let last = last.min(start.saturating_add(LAST_OFFSET)).checked_sub(start)?;
+    let first = first.saturating_sub(start);
+    if first > last {
+        return None;
+    }
+    Some((u8::try_from(first).ok()?, u8::try_from(last).ok()?))
+}
+
+const INTERVALS_OF_A_DAY: u32 = RollingPeriod::FULL_DAY.get() as u32;
+
+const LAST_OFFSET: u32 = INTERVALS_OF_A_DAY - 1;
+
+/// What is wrong with the image of a store. Parts are numbered from 0.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// It does not begin as an image does.
+    #[error("not a store of received identifiers")]
+    NotAStore,
+    /// It ends before its header or its part table does.
+    #[error("a store of {got} bytes ends within its header")]
+    TooShort {
+        /// The length found, in bytes.
+        got: usize,
+    },
+    /// A version that this code does not know.
+    #[error("the store has version {got}, not 1")]
+    Version {
+        /// The version found.
+        got: u32,
+    },
+    /// A division that this code does not know.
+    #[error("the store is divided in way {got}, not 0 (whole) or 1 (by day)")]
+    Split {
+        /// The number found.
+        got: u32,
+    },
+    /// An entry of the part table with days out of order, or impossible numbers of identifiers or sightings.
+    #[error("the table entry of part {number} cannot be")]
+    Part {
+        /// The part.
+        number: usize,
+    },
+    /// The sections do not fill the image, or do not fit.
+    #[error("the store is {got} bytes long, not {expected}")]
+    Length {
+        /// The length that the part table asks for, in bytes.
+        expected: usize,
+        /// The length found, in bytes.
+        got: usize,
+    },
+    /// Other bytes than those that were written.
+    #[error("the store's digest is wrong")]
+    Digest,
+    /// Something stands where zeros belong.
+    #[error("there are other bytes than zeros between the sections")]
+    Padding {
+        /// The part after which it is; none for the header and the part table.
+        part: Option<usize>,
+    },
+    /// Identifiers out of order, or in the wrong bucket.
+    #[error("the identifiers of part {part} are not where they belong")]
+    Identifiers {
+        /// The part.
+        part: usize,
+    },
+    /// A filter that is not that of the identifiers.
+    #[error("the filter of part {part} is not that of its identifiers")]
+    Filter {
+        /// The part.
+        part: usize,
+    },
+    /// Sightings out of order, of another day, or of no identifier.
+    #[error("the sightings of part {part} are not where they belong")]
+    Sightings {
+        /// The part.
+        part: usize,
+    },
+}
+
+/// The first bytes of a store's image, which no text begins with: what a file is told apart by.
+pub const STORE_MAGIC: [u8; 8] = image::MAGIC;
