@@ -261,7 +261,8 @@ pub(crate) const fn padded_data(interval: u32) -> [u8; RollingProximityIdentifie
 
 const PADDED_DATA_PREFIX: [u8; 12] = *b"EN-RPI\0\0\0\0\0\0";
 
-const DAY: usize = RollingPeriod::FULL_DAY.get() as usize;
+/// Identifiers of a whole day.
+pub(crate) const DAY: usize = RollingPeriod::FULL_DAY.get() as usize;
 
 /// The identifiers of a whole day, in the order of their intervals, or what is to be encrypted to them.
 ///

@@ -15,15 +15,15 @@ pub(crate) type State = [u32; 8];
 
 /// What every hash starts from (FIPS 180-4, section 5.3.3).
 pub(crate) const INITIAL: State =
-    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
+    [0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19];
 
 /// The state after the first block of the inner hash of HMAC with a key of zeros: 64 bytes [`INNER_PAD`].
 pub(crate) const INNER_OF_ZERO_KEY: State =
-    [0xf454_dead, 0x9725_214f, 0x90da_f2a0, 0xdf12_28ea, 0x64e5_750f, 0xa392_4181, 0x824a_932b, 0xf8e0_4e32];
+    [0xf454dead, 0x9725214f, 0x90daf2a0, 0xdf1228ea, 0x64e5750f, 0xa3924181, 0x824a932b, 0xf8e04e32];
 
 /// The state after the first block of the outer hash of HMAC with a key of zeros: 64 bytes [`OUTER_PAD`].
 pub(crate) const OUTER_OF_ZERO_KEY: State =
-    [0xd385_480f, 0x7abb_6477, 0x37c9_c538, 0x5dd8_2467, 0x8e04_3a72, 0x7534_34b0, 0xdeb8_2818, 0x361d_45a6];
+    [0xd385480f, 0x7abb6477, 0x37c9c538, 0x5dd82467, 0x8e043a72, 0x753434b0, 0xdeb82818, 0x361d45a6];
 
 /// `ipad` of RFC 2104.
 pub(crate) const INNER_PAD: u8 = 0x36;

@@ -20,7 +20,7 @@ use crate::simd::Avx512;
 /// Derives the identifiers of many keys with the [best backend](Backend::best): `out[i]` becomes what
 /// `keys[i].identifiers()` gives.
 ///
-/// Nothing is allocated. Longer batches are quicker for each key; from 32 keys on it makes little difference.
+/// Nothing is allocated. A batch of hundreds of keys is quicker for each than one of a few.
 ///
 /// ```
 /// use cwa_crypto::derive::derive;
