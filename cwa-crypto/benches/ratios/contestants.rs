@@ -21,7 +21,6 @@ use crate::report::{Better, Document, Race, Row};
 
 const NAIVE: &str = "naive: RustCrypto, block by block";
 const GOOGLE: &str = "aws-lc in Google's shape";
-const OURS: &str = "cwa-crypto";
 const NO_BASELINES: &str = "needs `--features baselines`";
 const NOT_HERE: &str = "no AVX-512 here";
 
@@ -39,16 +38,18 @@ pub(crate) fn run(effort: Effort, only: &str) -> Document {
         let size = if count < 1_000_000 { format!("{}k", count / 1000) } else { "1M".to_owned() };
         let name = format!("match, {size} stored");
         if name.contains(only) {
+            // Tables of a million do not fit into the second-level cache: they take their time to come back.
+            let effort = if count < 1_000_000 { effort } else { Effort { turn: 5 * effort.turn, ..effort } };
             let race = matching(&name, &keys, &input::sightings(count, &keys), effort);
             rows.extend(matching_rows(count, &size, &race));
-            speeds.push(speed_row(count, &size, &race));
+            speeds.extend(speed_rows(count, &size, &race));
             races.push(race);
         }
     }
     rows.extend(speeds);
     if FLOOD.contains(only) {
         let (bytes, race) = flood(&keys, effort);
-        rows.push(bytes);
+        rows.extend(bytes);
         rows.push(flood_row(&race));
         races.push(race);
     }
@@ -77,7 +78,7 @@ pub(crate) fn execute(work: &str, keys: usize) -> Option<()> {
             keys.for_each(|keys| derive::derive(keys, black_box(&mut out)).expect("as many places as keys"));
         }
         "match" => {
-            let store = indexed(input::sightings(10_000, &all));
+            let store = store(&input::sightings(10_000, &all), Split::Whole);
             let mut matcher = Matcher::new(&store);
             keys.for_each(|keys| matcher.push_keys(black_box(keys)));
             black_box(matcher.finish(Rules::SPEC));
@@ -185,41 +186,54 @@ fn derive_rows(race: &Race) -> Vec<Row> {
 
 fn matching(name: &str, keys: &[DiagnosisKey], sightings: &[Sighting], effort: Effort) -> Race {
     let naive = naive::Received::new(sightings);
-    let store = indexed(sightings.iter().copied());
-    let planted = BTreeSet::from(PLANTED);
     let mut found = BTreeSet::new();
     naive.find(keys, |place| _ = found.insert(place));
-    assert_eq!(found, planted, "naive");
-    assert_eq!(met(keys, &store), planted, "cwa-crypto");
+    assert_eq!(found, BTreeSet::from(PLANTED), "naive");
+    let (whole, by_day) = (store(sightings, Split::Whole), store(sightings, Split::ByDay));
     let contestants = vec![
         Contestant::new(NAIVE, |keys| naive.find(black_box(keys), |place| _ = black_box(place))),
-        ours(OURS, &store),
         #[cfg(feature = "baselines")]
         google(keys, sightings, GOOGLE),
+        ours(WHOLE_PORTABLE, SEGMENT, keys, &whole, Backend::Portable),
+        ours(WHOLE, SEGMENT, keys, &whole, Backend::best()),
+        ours(BY_DAY, SEGMENT, keys, &by_day, Backend::best()),
+        // Whoever has more keys at hand can give them: then those of one day are looked for together.
+        ours(BY_DAY_PIECES, PIECE, keys, &by_day, Backend::best()),
     ];
     Race { name: name.to_owned(), unit: "ns/key".to_owned(), times: race(contestants, keys, effort) }
 }
 
-/// Keys as they come out of a download, some at a time, into one matcher.
-fn indexed(sightings: impl IntoIterator<Item = Sighting>) -> ReceivedIdentifiers {
-    ReceivedIdentifiers::build(sightings, Split::Whole, &StoreKey::from_bytes(*b"known to nobody."))
+const WHOLE_PORTABLE: &str = "cwa-crypto, whole store, safe path only";
+const WHOLE: &str = "cwa-crypto, whole store";
+const BY_DAY: &str = "cwa-crypto, store by day";
+const BY_DAY_PIECES: &str = "cwa-crypto, store by day, 2,048 keys at a time";
+const PIECE: usize = 2048;
+
+fn store(sightings: &[Sighting], split: Split) -> ReceivedIdentifiers {
+    // Any key will do: nobody chose these identifiers knowing it.
+    ReceivedIdentifiers::build(sightings.iter().copied(), split, &StoreKey::from_bytes(*b"measuring speed."))
 }
 
-fn ours<'a>(name: &str, store: &'a ReceivedIdentifiers) -> Contestant<'a> {
-    let mut matcher = Matcher::new(store);
-    Contestant::new(name, move |keys| matcher.push_keys(black_box(keys)))
-}
-
-/// Places of the keys that have a match or a drop.
-fn met(keys: &[DiagnosisKey], store: &ReceivedIdentifiers) -> BTreeSet<usize> {
-    let mut matcher = Matcher::new(store);
-    for keys in keys.chunks(SEGMENT) {
+/// Keys as they come out of a download, `segment` at a time, into one matcher.
+fn ours<'a>(
+    name: &str,
+    segment: usize,
+    keys: &[DiagnosisKey],
+    store: &'a ReceivedIdentifiers,
+    backend: Backend,
+) -> Contestant<'a> {
+    let mut matcher = Matcher::with_backend(store, backend);
+    for keys in keys.chunks(segment) {
         matcher.push_keys(keys);
     }
     let matching = matcher.finish(Rules::SPEC);
-    assert_eq!(matching.dropped, []);
+    assert_eq!(matching.dropped, [], "{name}");
     let met: BTreeSet<_> = matching.matches.iter().map(|found| found.key).collect();
-    (0..keys.len()).filter(|place| met.contains(&keys[*place])).collect()
+    let met: BTreeSet<_> = (0..keys.len()).filter(|place| met.contains(&keys[*place])).collect();
+    assert_eq!(met, BTreeSet::from(PLANTED), "{name}");
+
+    let mut matcher = Matcher::with_backend(store, backend);
+    Contestant::with_segment(name, segment, move |keys| matcher.push_keys(black_box(keys)))
 }
 
 #[cfg(feature = "baselines")]
@@ -238,65 +252,75 @@ fn google<'a>(keys: &[DiagnosisKey], sightings: &[Sighting], name: &str) -> Cont
     })
 }
 
-fn matching_rows(count: usize, name: &str, race: &Race) -> Vec<Row> {
+fn matching_rows(count: usize, size: &str, race: &Race) -> Vec<Row> {
     let mut rows = Vec::new();
-    let versus = |name: String, other: &str| {
-        Row::new(name, "×", Better::Higher, |of| race.time(other, of) / race.time(OURS, of))
-    };
-    if count == 100_000 {
-        rows.push(versus(format!("match {name} stored vs naive"), NAIVE).bounds(20.0, 40.0));
-    }
-    if let Some((at_least, aim)) = [(100_000, (8.0, 12.0)), (1_000_000, (20.0, 40.0))]
-        .into_iter()
-        .find_map(|(stored, bounds)| (stored == count).then_some(bounds))
-    {
-        let title = format!("match {name} stored vs Google's shape");
-        let row = if cfg!(feature = "baselines") {
-            versus(title, GOOGLE)
-        } else {
-            Row::missing(title, "×", Better::Higher, NO_BASELINES)
+    for ours in [WHOLE, BY_DAY] {
+        let split = ours.trim_start_matches("cwa-crypto, ");
+        let mut versus = |title: &str, other: &str, (at_least, aim): (f64, f64)| {
+            let title = format!("match {size} stored vs {title}, {split}");
+            let row = if race.times.iter().any(|time| time.name == other) {
+                Row::new(title, "×", Better::Higher, |of| race.time(other, of) / race.time(ours, of))
+            } else {
+                Row::missing(title, "×", Better::Higher, NO_BASELINES)
+            };
+            rows.push(row.bounds(at_least, aim));
         };
-        rows.push(row.bounds(at_least, aim));
+        match count {
+            100_000 => {
+                versus("naive", NAIVE, (20.0, 40.0));
+                versus("Google's shape", GOOGLE, (8.0, 12.0));
+            }
+            1_000_000 => versus("Google's shape", GOOGLE, (20.0, 40.0)),
+            _ => {}
+        }
     }
     rows
 }
 
-fn speed_row(count: usize, name: &str, race: &Race) -> Row {
+fn speed_rows(count: usize, size: &str, race: &Race) -> Vec<Row> {
     let (at_least, aim) = match count {
         10_000 => (4.0, 6.0),
         100_000 => (4.0, 5.5),
         _ => (2.5, 4.0),
     };
-    let title = format!("keys per second and core, {name} stored");
-    Row::new(title, " M", Better::Higher, |of| 1e3 / race.time(OURS, of)).bounds(at_least, aim)
+    let row = |ours: &str| {
+        let split = ours.trim_start_matches("cwa-crypto, ");
+        let title = format!("keys per second and core, {size} stored, {split}");
+        Row::new(title, " M", Better::Higher, |of| 1e3 / race.time(ours, of)).bounds(at_least, aim)
+    };
+    vec![row(WHOLE), row(BY_DAY)]
 }
 
 // - A flood of identifiers with a common prefix.
 
+const BYTES_INDEX: &str = "bytes per stored identifier, all but when and how it was seen";
+const BYTES_EVERYTHING: &str = "bytes per stored identifier, with one sighting of it";
 const FLOOD: &str = "flood of 10^5 identifiers with one prefix";
 const RANDOM: &str = "cwa-crypto, 10^5 random";
 const FLOODED: &str = "cwa-crypto, 10^5 that share 16 bits";
 
-fn flood(keys: &[DiagnosisKey], effort: Effort) -> (Row, Race) {
+fn flood(keys: &[DiagnosisKey], effort: Effort) -> (Vec<Row>, Race) {
     const COUNT: usize = 100_000;
     let random = input::sightings(COUNT, keys);
     let flooded = input::flood(COUNT, keys);
 
     let before = CountingAllocator::live_bytes();
-    let store = indexed(random.iter().copied());
-    // What the index takes: the sightings themselves are the same wherever they are kept.
-    let bytes = CountingAllocator::live_bytes() - before + size_of_val(&store) - store.payload_size();
-    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-    let bytes = bytes as f64 / COUNT as f64;
-    let bytes =
-        Row::new("bytes per stored identifier, 10^5 of one sighting each", " B", Better::Lower, |_| bytes)
-            .bounds(24.0, 20.0);
+    let even = store(&random, Split::Whole);
+    let everything = CountingAllocator::live_bytes() - before + size_of_val(&even);
+    let row = |name, bytes: usize| {
+        let each = bytes as f64 / COUNT as f64;
+        Row::new(name, " B", Better::Lower, |_| each)
+    };
+    // What was seen beside an identifier takes the same wherever it is kept; contestants keep none of it.
+    let bytes = vec![
+        row(BYTES_INDEX, everything - even.payload_size()).bounds(24.0, 20.0),
+        row(BYTES_EVERYTHING, everything),
+    ];
 
-    let crowded = indexed(flooded.iter().copied());
-    assert_eq!(met(keys, &crowded), BTreeSet::from(PLANTED), "cwa-crypto, flooded");
+    let crowded = store(&flooded, Split::Whole);
     let contestants = vec![
-        ours(RANDOM, &store),
-        ours(FLOODED, &crowded),
+        ours(RANDOM, SEGMENT, keys, &even, Backend::best()),
+        ours(FLOODED, SEGMENT, keys, &crowded, Backend::best()),
         #[cfg(feature = "baselines")]
         google(keys, &random, GOOGLE_RANDOM),
         #[cfg(feature = "baselines")]
@@ -328,7 +352,7 @@ fn two_threads(keys: &[DiagnosisKey], effort: Effort) -> Race {
     // Enough for each that starting and stopping it does not count.
     const EACH: usize = 128;
     let sightings = input::sightings(100_000.min(effort.largest_store), keys);
-    let store = indexed(sightings);
+    let store = store(&sightings, Split::Whole);
     let helper = Helper::default();
     let times = std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -407,9 +431,8 @@ fn build(keys: &[DiagnosisKey], effort: Effort) -> Race {
     let sightings = sightings.as_slice();
     let contestants = vec![
         Contestant::without_keys(NAIVE_SET, COUNT, || drop(black_box(naive::Received::new(sightings)))),
-        Contestant::without_keys("cwa-crypto", COUNT, || {
-            drop(black_box(indexed(sightings.iter().copied())));
-        }),
+        Contestant::without_keys(WHOLE, COUNT, || drop(black_box(store(sightings, Split::Whole)))),
+        Contestant::without_keys(BY_DAY, COUNT, || drop(black_box(store(sightings, Split::ByDay)))),
         #[cfg(feature = "baselines")]
         Contestant::without_keys(GOOGLE, COUNT, || {
             let identifiers = sightings.iter().map(|sighting| *sighting.rpi.as_bytes()).collect();
