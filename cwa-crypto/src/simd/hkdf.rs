@@ -127,12 +127,18 @@ macro_rules! round {
     ($schedule:ident $i:literal, $third:ident, $w:ident, $newer:ident, $k:ident,
      $a:ident, $b:ident, $c:ident, $d:ident, $e:ident, $f:ident, $g:ident, $h:ident) => {
         if let Some(third) = &mut $third {
-            third.encrypt($i);
+            third.encrypt($i, 0);
         }
         round!(@schedule $schedule $i, $w, $newer);
         // The names are the standard's, but for `$h` and `$d`, which become the next round's a and e.
-        let t1 = add(add($h, add($w[$i], word($k[$i]))), choose($e, $f, $g));
-        let t1 = add(t1, big_sigma_1($e));
+        let mut word_and_constant = add($w[$i], word($k[$i]));
+        let mut t1 = add($h, choose($e, $f, $g));
+        let sigma = big_sigma_1($e);
+        if let Some(third) = &mut $third {
+            third.fence(&mut word_and_constant, &mut t1);
+            third.encrypt($i, 1);
+        }
+        let t1 = add(add(t1, word_and_constant), sigma);
         $d = add($d, t1);
         $h = add(add(t1, majority($a, $b, $c)), big_sigma_0($a));
         if let Some(third) = &mut $third {

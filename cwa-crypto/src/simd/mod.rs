@@ -100,9 +100,9 @@ fn broadcast(block: &[u8; 16]) -> Vector {
     _mm512_broadcast_i32x4(unsafe { _mm_loadu_si128((&raw const *block).cast()) })
 }
 
-/// Ends, for the compiler, a step of both computations: what makes `a` and `b` and `blocks` comes before what uses them.
+/// Ends, for the compiler, a step of both computations: what makes `a`, `b` and `blocks` comes before what uses them.
 ///
-/// Without it the compiler parts the two again: it moves all of SHA-256 to one side and all of AES to the other, so far
+/// Without it the compiler parts the two: it moves all of SHA-256 to one side and all of AES to the other, so far
 /// that the processor no longer sees both at once.
 #[inline]
 #[rustfmt::skip]
