@@ -44,6 +44,61 @@ fn the_inputs_are_what_the_libraries_write() {
     }
 }
 
+#[test]
+fn an_index_of_sightings_gives_the_answer_that_the_sightings_give() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmd/match.in");
+    let temporary = tempfile::tempdir().unwrap();
+    let cwa = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_cwa"));
+        command.current_dir(&directory).args(arguments).output().unwrap()
+    };
+    let answer = |sightings: &str| {
+        let arguments = ["--export", "keys.zip", "--public-key", "signer.pem", "--json"];
+        let output = cwa(&[&["match", "--sightings", sightings], &arguments[..]].concat());
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let path = |name: &str| temporary.path().join(name).to_str().unwrap().to_owned();
+    let index = |split: &str, seed: &str| {
+        let output = path(&format!("{split}.{seed}"));
+        let arguments = ["--output", &output, "--split", split, "--seed", seed, "--json"];
+        let made = cwa(&[&["sightings", "index", "--sightings", "received.jsonl"], &arguments[..]].concat());
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let document: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap();
+        assert_eq!(document["bytes"], std::fs::metadata(&output).unwrap().len());
+        assert_eq!((&document["sightings"], &document["split"]), (&8.into(), &split.into()));
+        output
+    };
+    let whole = index("whole", "1");
+    assert_eq!(answer(&whole), answer("received.jsonl"));
+    // The same seed, the same bytes; another, another key.
+    let (again, other) = (std::fs::read(index("whole", "1")).unwrap(), index("whole", "2"));
+    assert_eq!(std::fs::read(&whole).unwrap(), again);
+    assert_ne!(std::fs::read(&other).unwrap(), again);
+    assert_eq!(answer(&other), answer(&whole));
+
+    // By day, what is more than two hours off is not told; all else is.
+    let member = |answer: &(Option<i32>, String), name: &str| -> Vec<serde_json::Value> {
+        let document: serde_json::Value = serde_json::from_str(&answer.1).unwrap();
+        document[name].as_array().unwrap().clone()
+    };
+    let by_day = answer(&index("by-day", "1"));
+    assert_eq!(member(&by_day, "matches"), member(&answer(&whole), "matches"));
+    let mut near = member(&answer(&whole), "dropped");
+    near.retain(|dropped| dropped["reason"] != "outside-time-window");
+    assert_eq!(member(&by_day, "dropped"), near);
+
+    // An index can be made into lines again, and one that is damaged is refused.
+    let lines = cwa(&["sightings", "convert", "--sightings", &other]).stdout;
+    std::fs::write(path("lines"), &lines).unwrap();
+    assert_eq!(answer(&path("lines")), answer("received.jsonl"));
+    let mut damaged = again;
+    *damaged.last_mut().unwrap() ^= 1;
+    std::fs::write(path("damaged"), &damaged).unwrap();
+    assert_eq!(answer(&path("damaged")).0, Some(3));
+    std::fs::write(path("short"), &damaged[..100]).unwrap();
+    assert_eq!(answer(&path("short")).0, Some(3));
+}
+
 /// The official key, a key of a part of the same day, and one of an earlier file that is revoked.
 fn export() -> Export {
     let mut official = official();

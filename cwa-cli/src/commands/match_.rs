@@ -1,10 +1,9 @@
 //! `cwa match`: diagnosis keys against received identifiers.
 
-use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use cwa_crypto::matching::{DropReason, Dropped, Match, ReceivedIdentifiers, Rules, Split, StoreKey};
+use cwa_crypto::matching::{DropReason, Dropped, Match, Matcher, Rules};
 use cwa_crypto::metadata::CalibrationConfidence;
 use cwa_crypto::{Attenuation, DiagnosisKey, ENIntervalNumber, UnixTime};
 use serde::Serialize;
@@ -13,11 +12,11 @@ use crate::args::{Answer, Global};
 use crate::commands::trust::TrustArguments;
 use crate::failure::Failure;
 use crate::output::{Output, style};
-use crate::sightings::{self, SightingsArguments, Skipped};
+use crate::sightings::{SightingsArguments, Skipped};
 
 mod keys;
 
-use keys::KeySource;
+use keys::{KeySource, Stated};
 
 /// Arguments of `cwa match`.
 #[derive(Debug, clap::Args)]
@@ -58,18 +57,21 @@ struct Found {
 
 impl MatchArguments {
     pub(crate) fn run(&self, global: &Global, output: &mut Output) -> Result<Answer, Failure> {
-        let (_, reading) = self.sightings.read(global)?;
-        let skipped = sightings::skipped(&reading);
-        let store_key = StoreKey::generate(&mut global.rng());
-        let received = ReceivedIdentifiers::build(reading.sightings, Split::Whole, &store_key);
+        let (received, skipped) = self.sightings.received(global)?;
         let source =
             KeySource { trusted: self.trust.store()?, accept_unverified: self.danger_accept_unverified };
-        let keys = source.read(&self.exports)?;
-        let matching = received.find(keys.iter().copied(), self.rules);
+        let packages = source.open(&self.exports)?;
+        let exports = source.believe(&packages)?;
+        let mut matcher = Matcher::new(&received);
+        let keys = keys::push_pieces(&exports, |keys, stated| match stated {
+            Stated::AtFirst => matcher.push_keys(keys),
+            Stated::Revised => matcher.push_revised_keys(keys),
+        });
+        let matching = matcher.finish(self.rules);
         let is_match = !matching.matches.is_empty();
         let document = Found {
             rules: self.rules.name(),
-            keys: keys.iter().map(|key| key.key_data).collect::<BTreeSet<_>>().len(),
+            keys,
             sightings: received.sighting_count(),
             skipped,
             matches: matching.matches.iter().map(|found| self.found(found)).collect(),

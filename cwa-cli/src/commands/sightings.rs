@@ -1,10 +1,13 @@
 //! `cwa sightings`: what was received, from any form of file.
 
+use std::path::PathBuf;
+
+use cwa_crypto::matching::{ReceivedIdentifiers, Sighting, Split, StoreKey};
 use serde::Serialize;
 
 use crate::args::{Answer, Global};
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Output, replace_file};
 use crate::sightings::{self, SightingsArguments, Skipped};
 
 /// What was received, from any form of file.
@@ -12,6 +15,8 @@ use crate::sightings::{self, SightingsArguments, Skipped};
 pub(crate) enum SightingsCommand {
     /// Print sightings as JSON lines, one object a line with rpi, aem, rssi_dbm, seen_at.
     Convert(ConvertArguments),
+    /// Make an index of sightings, which `cwa match` need not make again: it is mapped, whatever its size.
+    Index(IndexArguments),
 }
 
 /// Arguments of `cwa sightings convert`.
@@ -21,10 +26,33 @@ pub(crate) struct ConvertArguments {
     sightings: SightingsArguments,
 }
 
+/// Arguments of `cwa sightings index`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct IndexArguments {
+    #[command(flatten)]
+    sightings: SightingsArguments,
+    /// The file to write: 20 bytes for each identifier and 13 for each sighting.
+    #[arg(long, value_name = "FILE")]
+    output: PathBuf,
+    /// How to divide it.
+    #[arg(long, value_enum, default_value = "whole")]
+    split: IndexSplit,
+}
+
+/// How an index is divided.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum IndexSplit {
+    /// Not at all: every sighting of a key's identifier is found, and `cwa match` tells those that do not count.
+    Whole,
+    /// By UTC day: quicker for many sightings. Those more than two hours from their identifier's time are not told.
+    ByDay,
+}
+
 impl SightingsCommand {
     pub(crate) fn run(&self, global: &Global, output: &mut Output) -> Result<Answer, Failure> {
         match self {
             Self::Convert(arguments) => convert(arguments, global, output),
+            Self::Index(arguments) => index(arguments, global, output),
         }
     }
 }
@@ -34,7 +62,7 @@ impl SightingsCommand {
 struct Converted {
     /// The form of the file.
     form: &'static str,
-    sightings: Vec<cwa_crypto::matching::Sighting>,
+    sightings: Vec<Sighting>,
     /// What the file holds besides, by reason.
     skipped: Vec<Skipped>,
 }
@@ -49,6 +77,53 @@ fn convert(arguments: &ConvertArguments, global: &Global, output: &mut Output) -
             writeln!(text)?;
         }
         Ok(())
+    })?;
+    Ok(Answer::Yes)
+}
+
+/// The answer of `cwa sightings index`.
+#[derive(Serialize)]
+struct Indexed {
+    /// The form of the file that was read.
+    form: &'static str,
+    split: &'static str,
+    sightings: usize,
+    /// Different identifiers; by day, those of different days.
+    identifiers: usize,
+    /// The size of the index, in bytes.
+    bytes: usize,
+    /// What the file that was read holds besides, by reason.
+    skipped: Vec<Skipped>,
+}
+
+fn index(arguments: &IndexArguments, global: &Global, output: &mut Output) -> Result<Answer, Failure> {
+    let (form, reading) = arguments.sightings.read(global)?;
+    let skipped = sightings::skipped(&reading);
+    let split = match arguments.split {
+        IndexSplit::Whole => Split::Whole,
+        IndexSplit::ByDay => Split::ByDay,
+    };
+    let received =
+        ReceivedIdentifiers::build(reading.sightings, split, &StoreKey::generate(&mut global.rng()));
+    replace_file(&arguments.output, received.as_bytes())?;
+    let document = Indexed {
+        form,
+        split: split.name(),
+        sightings: received.sighting_count(),
+        identifiers: received.identifier_count(),
+        bytes: received.as_bytes().len(),
+        skipped,
+    };
+    output.answer("cwa.sightings.index/1", &document, |text| {
+        writeln!(
+            text,
+            "{} sightings of {} identifiers in {}: {} bytes, {}",
+            document.sightings,
+            document.identifiers,
+            arguments.output.display(),
+            document.bytes,
+            document.split
+        )
     })?;
     Ok(Answer::Yes)
 }

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use cwa_crypto::matching::{ReceivedIdentifiers, STORE_MAGIC, Split, StoreKey};
 use serde::Serialize;
 
 use crate::args::Global;
@@ -12,15 +13,18 @@ use crate::output::style;
 
 mod format;
 mod sqlite;
+mod store;
 
 use format::{Cause, ReadError};
 pub(crate) use format::{Form, Reading};
+pub(crate) use store::StoreBytes;
 
 /// Which file holds what was received.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SightingsArguments {
     /// What was received: JSON lines or CSV with rpi, aem, rssi_dbm, seen_at; the semicolon CSV of scan tools; a database of
-    /// RaMBLE or microG; a capture of Bluetooth, as pcap, pcapng or btsnoop. Told apart by content; - for standard input.
+    /// RaMBLE or microG; a capture of Bluetooth, as pcap, pcapng or btsnoop; the index that `cwa sightings index` makes. Told
+    /// apart by content; - for standard input.
     #[arg(long, value_name = "FILE")]
     sightings: PathBuf,
     /// Take this signal strength where a scan log or a capture has none; without it such records are left out.
@@ -29,6 +33,21 @@ pub(crate) struct SightingsArguments {
 }
 
 impl SightingsArguments {
+    /// What was received, indexed: as the file has it, or else whole, under a new key. And what was left out of it.
+    pub(crate) fn received(
+        &self,
+        global: &Global,
+    ) -> Result<(ReceivedIdentifiers<StoreBytes>, Vec<Skipped>), Failure> {
+        if let Some(received) = store::open(&self.sightings)? {
+            return Ok((received, Vec::new()));
+        }
+        let (_, reading) = self.read(global)?;
+        let skipped = skipped(&reading);
+        let key = StoreKey::generate(&mut global.rng());
+        let received = ReceivedIdentifiers::build(reading.sightings, Split::Whole, &key);
+        Ok((received.map_bytes(StoreBytes::Memory), skipped))
+    }
+
     /// The name of the file's form, its sightings, and what was left out, which is told on standard error too, unless JSON tells
     /// it.
     pub(crate) fn read(&self, global: &Global) -> Result<(&'static str, Reading), Failure> {
@@ -49,7 +68,13 @@ impl SightingsArguments {
 
     fn read_file(&self) -> Result<(&'static str, Reading), Failure> {
         let path = &self.sightings;
+        if let Some(received) = store::open(path)? {
+            return Ok(("index", in_order(&received)));
+        }
         let content = input::read(path)?;
+        if content.starts_with(&STORE_MAGIC) {
+            return Ok(("index", in_order(&store::checked(StoreBytes::Memory(content), path)?)));
+        }
         let form = Form::of(&content);
         let reading = if form == Form::Sqlite {
             refuse_write_ahead_log(path)?;
@@ -59,6 +84,13 @@ impl SightingsArguments {
         };
         reading.map_err(|error| unreadable(path, error))
     }
+}
+
+/// The sightings in an index, by time.
+fn in_order(received: &ReceivedIdentifiers<StoreBytes>) -> Reading {
+    let mut sightings: Vec<_> = received.sightings().collect();
+    sightings.sort_unstable_by_key(|sighting| (sighting.seen_at, *sighting));
+    Reading { sightings, ..Reading::default() }
 }
 
 /// So many rows, records or reports are no sightings, for one reason.

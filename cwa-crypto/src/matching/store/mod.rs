@@ -116,6 +116,15 @@ impl<B: AsRef<[u8]>> ReceivedIdentifiers<B> {
         check::check(self.bytes.as_ref(), &self.contents, &self.hash)
     }
 
+    /// The same store with its image elsewhere, for instance shared or behind a type that others have too.
+    ///
+    /// `map` must not change the bytes; if it does, answers are those of a damaged image.
+    #[must_use]
+    pub fn map_bytes<C: AsRef<[u8]>>(self, map: impl FnOnce(B) -> C) -> ReceivedIdentifiers<C> {
+        let Self { bytes, contents, hash } = self;
+        ReceivedIdentifiers { bytes: map(bytes), contents, hash }
+    }
+
     /// The image.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
