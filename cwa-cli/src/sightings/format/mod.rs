@@ -254,6 +254,8 @@ pub(crate) enum Cause {
     Tables { found: Vec<String> },
     #[error("there is no column `{column}`; {}", Names("columns", found))]
     NoColumn { column: &'static str, found: Vec<String> },
+    #[error("the schema computes columns, and nothing of a schema is run; {}", Names("columns", found))]
+    Computed { found: Vec<String> },
     #[error("the database cannot be read")]
     Database(#[source] DatabaseError),
     #[error(transparent)]
