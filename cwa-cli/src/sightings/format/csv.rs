@@ -19,7 +19,7 @@ pub(super) fn read(text: &str, collector: &mut Collector) -> Result<(), ReadErro
         let sighting: Sighting =
             record.deserialize(Some(&header)).map_err(|error| unreadable(&error, Some(&record)))?;
         let line = record.position().map_or(1, csv::Position::line);
-        collector.push(sighting).map_err(|error| Place::Line(line).error(error))?;
+        collector.given(sighting).map_err(|error| Place::Line(line).error(error))?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ pub(super) fn read(text: &str, collector: &mut Collector) -> Result<(), ReadErro
         }
         let place = Place::Line(number);
         let sighting = serde_json::from_str(line).map_err(|error| place.error(JsonLineError(error)))?;
-        collector.push(sighting).map_err(|error| place.error(error))?;
+        collector.given(sighting).map_err(|error| place.error(error))?;
     }
     Ok(())
 }

@@ -244,6 +244,8 @@ pub(crate) enum Cause {
     NotText(#[from] core::str::Utf8Error),
     #[error("more than {MAXIMUM_SIGHTINGS} sightings")]
     TooMany,
+    #[error("`seen_at` must be seconds up to {MAXIMUM_TIME}, the year 9999, not {got}")]
+    Time { got: u64 },
     /// No reader of this module reads it.
     #[error("a database, and none can be read here")]
     NotHere,
@@ -313,6 +315,15 @@ impl Collector {
     /// Counts something that is no sighting.
     fn skip(&mut self, reason: SkipReason) {
         *self.reading.skipped.entry(reason).or_default() += 1;
+    }
+
+    /// Takes a sighting as text gives it, whose numbers were not looked at; its signal strength is taken as it is.
+    fn given(&mut self, sighting: Sighting) -> Result<(), Cause> {
+        let got = sighting.seen_at.as_secs();
+        if got > MAXIMUM_TIME {
+            return Err(Cause::Time { got });
+        }
+        Ok(self.push(sighting)?)
     }
 
     /// Takes a sighting as it is.

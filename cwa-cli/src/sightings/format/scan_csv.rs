@@ -117,13 +117,16 @@ impl Columns {
             Ok(UnixTime::from_secs(seconds.cast_unsigned()))
         };
         let hex = |column| move |source| ScanCsvError::Hex { column, source };
-        let rssi = number(field(self.max_rssi, "MaxRSSI")?, "MaxRSSI", i8::MIN.into(), i8::MAX.into())?;
+        let rssi = match field(self.max_rssi, "MaxRSSI")? {
+            "" => None,
+            rssi => i8::try_from(number(rssi, "MaxRSSI", i8::MIN.into(), i8::MAX.into())?).ok(),
+        };
         Ok(Heard {
             from: time(self.start_time, START_TIME)?,
             to: time(self.end_time, "EndTime")?,
             rpi: field(self.rpi, "RPI")?.parse().map_err(hex("RPI"))?,
             aem: field(self.aem, "AEM")?.parse().map_err(hex("AEM"))?,
-            rssi_dbm: i8::try_from(rssi).ok(),
+            rssi_dbm: rssi,
         })
     }
 }

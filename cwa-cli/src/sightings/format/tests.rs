@@ -70,6 +70,14 @@ mod text {
     }
 
     #[test]
+    fn milliseconds_are_no_seconds() {
+        let last = line("-50", "253402300799");
+        assert_eq!(sightings(&last).len(), 1);
+        insta::assert_snapshot!(problem(&format!("{last}\n{}\n", line("-50", "1585785600123"))), @", line 2: `seen_at` must be seconds up to 253402300799, the year 9999, not 1585785600123");
+        insta::assert_snapshot!(problem(&format!("rpi,aem,rssi_dbm,seen_at\n{RPI},72033874,-50,253402300800\n")), @", line 2: `seen_at` must be seconds up to 253402300799, the year 9999, not 253402300800");
+    }
+
+    #[test]
     fn text_is_utf_8() {
         let error = Form::of(b"\xff").read(b"\xff", None).unwrap_err();
         assert!(matches!(error.cause, Cause::NotText(_)));
@@ -132,21 +140,22 @@ mod scan_csv {
     #[test]
     fn rows_that_say_nothing_are_counted() {
         let reading = read(&format!(
-            "{HEADER}\n{}\n{}\n{}",
+            "{HEADER}\n{}\n{}\n{}\n{}",
             row("20", "10", "-61"),
             row("1", "2", "127"),
+            row("1", "2", ""),
             row("3", "3", "-1")
         ))
         .unwrap();
         assert_eq!(times(&reading), [(3, -1)]);
-        assert_eq!(skipped(&reading), [("no-signal-strength", 1), ("ends-before-start", 1)]);
+        assert_eq!(skipped(&reading), [("no-signal-strength", 2), ("ends-before-start", 1)]);
     }
 
     #[test]
     fn a_strength_can_stand_in_for_a_missing_one_only() {
-        let content = format!("{}\n{}", row("1", "1", "127"), row("2", "2", "-40"));
+        let content = [row("1", "1", "127"), row("2", "2", "-40"), row("3", "3", "")].join("\n");
         let reading = Form::ScanCsv.read(content.as_bytes(), Some(-90)).unwrap();
-        assert_eq!(times(&reading), [(1, -90), (2, -40)]);
+        assert_eq!(times(&reading), [(1, -90), (2, -40), (3, -90)]);
     }
 
     #[test]
@@ -156,7 +165,7 @@ mod scan_csv {
         insta::assert_snapshot!(problem("StartTime;EndTime;RPI;MaxRSSI\n"), @", line 1: the header names no column `AEM`");
         insta::assert_snapshot!(problem(&format!("{good}\n10;20;{RPI}\n")), @", line 2: the line has 3 columns, and column 5 is `MaxRSSI`");
         insta::assert_snapshot!(problem(&row("10", "20", "128")), @", line 1: `MaxRSSI` must be a number from -128 to 127, not 128");
-        insta::assert_snapshot!(problem(&row("10", "20", "")), @", line 1: `MaxRSSI` must be a number from -128 to 127, not nothing");
+        insta::assert_snapshot!(problem(&row("10", "", "-1")), @", line 1: `EndTime` must be a number from 0 to 253402300799, not nothing");
         insta::assert_snapshot!(problem(&row("10", "1.x", "-1")), @", line 1: `EndTime` must be a number from 0 to 253402300799, not other text");
         insta::assert_snapshot!(problem(&row("1595376000000", "20", "-1")), @", line 1: `StartTime` must be a number from 0 to 253402300799, not 1595376000000");
         insta::assert_snapshot!(problem(&row("10", "99999999999999999999", "-1")), @", line 1: `EndTime` must be a number from 0 to 253402300799, not one that is out of all bounds");
