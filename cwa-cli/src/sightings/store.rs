@@ -26,11 +26,15 @@ impl AsRef<[u8]> for StoreBytes {
 
 /// The store in the file at `path`; `None` if it is another file, or standard input.
 pub(super) fn open(path: &Path) -> Result<Option<ReceivedIdentifiers<StoreBytes>>, Failure> {
+    // Whatever else than a file there is, such as a pipe, must not be opened twice: what is in it comes once.
+    let is_regular = path != Path::new("-") && path.metadata().is_ok_and(|metadata| metadata.is_file());
+    if !is_regular {
+        return Ok(None);
+    }
     // What cannot be opened is told by whoever reads it.
     let Ok(mut file) = File::open(path) else { return Ok(None) };
     let mut magic = [0; STORE_MAGIC.len()];
-    let is_regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
-    if !is_regular || file.read_exact(&mut magic).is_err() || magic != STORE_MAGIC {
+    if file.read_exact(&mut magic).is_err() || magic != STORE_MAGIC {
         return Ok(None);
     }
     let map = map(&file).map_err(|error| {
@@ -62,4 +66,20 @@ fn map(file: &File) -> std::io::Result<memmap2::Mmap> {
     // only ever read as numbers and compared, each checked where it is used: wrong answers are the worst, or the end of
     // the process (SIGBUS) if the file is cut short.
     unsafe { memmap2::MmapOptions::new().map_copy_read_only(file) }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use core::time::Duration;
+
+    #[test]
+    fn a_named_pipe_is_left_to_whoever_reads_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let (told, answer) = std::sync::mpsc::channel();
+        // Opening a pipe waits for somebody to write into it, and nobody does.
+        std::thread::spawn(move || told.send(super::open(&pipe).is_ok_and(|store| store.is_none())));
+        assert_eq!(answer.recv_timeout(Duration::from_secs(10)), Ok(true));
+    }
 }
