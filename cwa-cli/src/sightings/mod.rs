@@ -1,6 +1,6 @@
 //! Received identifiers from files: the arguments that name them, the reading, and what is said of what was left out.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use cwa_crypto::matching::{ReceivedIdentifiers, STORE_MAGIC, Split, StoreKey};
@@ -77,7 +77,7 @@ impl SightingsArguments {
         }
         let form = Form::of(&content);
         let reading = if form == Form::Sqlite {
-            refuse_write_ahead_log(path)?;
+            refuse_unfinished(path)?;
             sqlite::read(content, self.missing_rssi)
         } else {
             form.read(&content, self.missing_rssi).map(|reading| (form.name(), reading))
@@ -130,20 +130,36 @@ fn unreadable(path: &Path, error: ReadError) -> Failure {
     .help(FORMS)
 }
 
-/// A database that was copied while it was in use has its last rows in a second file, which is not read here.
-fn refuse_write_ahead_log(path: &Path) -> Result<(), Failure> {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    let log = PathBuf::from(log);
-    match log.metadata() {
-        Ok(metadata) if metadata.len() > 0 => Err(Failure::input(
+/// A database that was copied while it was in use has its last rows, or how to undo half a transaction, in a second file,
+/// which is not read here.
+fn refuse_unfinished(path: &Path) -> Result<(), Failure> {
+    let beside = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let (log, journal) = (beside("-wal"), beside("-journal"));
+    let database = path.display();
+    if log.metadata().is_ok_and(|metadata| metadata.len() > 0) {
+        return Err(Failure::input(
             "CWA-E0201",
-            format!("{} has rows in {}, which would be missed", path.display(), log.display()),
+            format!("{database} has rows in {}, which would be missed", log.display()),
         )
         .help(format!(
-            "`sqlite3 {} 'PRAGMA wal_checkpoint(TRUNCATE)'` moves them into the database; remove the log to do without",
-            path.display()
-        ))),
-        _ => Ok(()),
+            "`sqlite3 {database} 'PRAGMA wal_checkpoint(TRUNCATE)'` moves them into the database; remove the log to do without"
+        )));
     }
+    // A journal that is kept for the next transaction begins with zeros.
+    let mut first = [0];
+    let is_hot = std::fs::File::open(&journal).is_ok_and(|mut file| file.read_exact(&mut first).is_ok());
+    if is_hot && first != [0] {
+        return Err(Failure::input(
+            "CWA-E0201",
+            format!("{database} was copied within a transaction, which only {} can undo", journal.display()),
+        )
+        .help(format!(
+            "`sqlite3 {database} 'PRAGMA schema_version'` undoes it; remove the journal to read what is there"
+        )));
+    }
+    Ok(())
 }
