@@ -181,7 +181,7 @@ impl<'a> Matcher<'a> {
     fn record(&mut self, keys: &[DiagnosisKey], found: &[Found], is_revised: bool) {
         let mut found = found.iter().peekable();
         if found.peek().is_none() && self.heard.is_empty() {
-            self.keys_pushed += keys.len() as u64;
+            self.keys_pushed = self.keys_pushed.saturating_add(keys.len() as u64);
             return;
         }
         for (place, &key) in keys.iter().enumerate() {
@@ -191,7 +191,7 @@ impl<'a> Matcher<'a> {
                 let heard = heard.unwrap_or(HeardIntervals::NONE);
                 self.statements.push(Statement { number: self.keys_pushed, key, is_revised, heard });
             }
-            self.keys_pushed += 1;
+            self.keys_pushed = self.keys_pushed.saturating_add(1);
         }
     }
 }
@@ -216,7 +216,7 @@ pub struct Checkpoint {
     /// The [digest](ReceivedIdentifiers::digest) of the store.
     #[cfg_attr(feature = "serde", serde(with = "hex::serde"))]
     pub store_digest: [u8; 32],
-    /// The number of keys that were pushed.
+    /// The number of keys that were pushed. Going on, it saturates.
     pub keys_pushed: u64,
     /// What they said.
     pub statements: Vec<Statement>,

@@ -131,6 +131,19 @@ fn a_checkpoint_of_another_store_is_refused() {
     assert!(Matcher::resume(&one, checkpoint).is_ok());
 }
 
+#[test]
+fn a_checkpoint_that_was_made_up_counts_no_further_than_numbers_go() {
+    let heard = key(1, START);
+    let received = received(&[sighting(heard, 0, 0)], Split::Whole);
+    for keys in [alloc::vec![key(2, START); 3], alloc::vec![heard; 3]] {
+        let mut checkpoint = Matcher::new(&received).checkpoint();
+        checkpoint.keys_pushed = u64::MAX - 1;
+        let mut matcher = Matcher::resume(&received, checkpoint).unwrap();
+        matcher.push_keys(&keys);
+        assert_eq!(matcher.keys_pushed(), u64::MAX);
+    }
+}
+
 #[cfg(feature = "serde")]
 #[test]
 fn a_checkpoint_is_plain_data() {
