@@ -55,6 +55,7 @@ pub(crate) fn assess(
     for found in &matching.matches {
         // A sighting whose metadata cannot be read says that somebody was there, but not how near.
         if let Some(attenuation) = found.attenuation {
+            let attenuation = attenuation.at_least_zero();
             let sighting =
                 Sighting { seen_at: found.sighting.seen_at, attenuation, interval: found.interval };
             sightings.entry(found.key).or_default().push(sighting);

@@ -164,7 +164,7 @@ impl CalibrationConfidence {
         self as u8
     }
 
-    const fn from_bits(bits: u8) -> Self {
+    pub(crate) const fn from_bits(bits: u8) -> Self {
         match bits & 0b11 {
             0 => Self::Lowest,
             1 => Self::Low,

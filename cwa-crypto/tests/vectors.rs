@@ -6,7 +6,7 @@ use core::str::FromStr;
 use std::process::ExitCode;
 
 use cwa_crypto::derive::{Backend, derive_with};
-use cwa_crypto::matching::{Rules, Sighting, find};
+use cwa_crypto::matching::{ComputedAttenuation, Rules, Sighting, find};
 use cwa_crypto::metadata::CalibrationConfidence;
 use cwa_crypto::rpi::Identifiers;
 use cwa_crypto::schedule::{Consent, ConsentError, DayKeyError, SameDayPolicy, ScheduledKey};
@@ -339,7 +339,7 @@ fn matching(input: &Value, expected: &Value) -> Result<(), &'static str> {
             "rpi": found.sighting.rpi.to_string(),
             "seen_at": found.sighting.seen_at.as_secs(),
             "tx_power_dbm": found.metadata.ok().map(|metadata| metadata.transmit_power().dbm()),
-            "attenuation_db": found.attenuation.map(Attenuation::db),
+            "attenuation_db": found.attenuation.map(ComputedAttenuation::db),
         });
         for (member, value) in expected.as_object().unwrap() {
             assert_eq!(&computed[member], value, "{member}");

@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use cwa_crypto::matching::{DropReason, Dropped, Match, Matcher, Rules};
+use cwa_crypto::UnixTime;
+use cwa_crypto::matching::{ComputedAttenuation, Dropped, Match, Matcher, Rules};
 use cwa_crypto::metadata::CalibrationConfidence;
-use cwa_crypto::{Attenuation, DiagnosisKey, ENIntervalNumber, UnixTime};
 use serde::Serialize;
 
 use crate::args::{Answer, Global};
@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::output::{Output, style};
 use crate::sightings::{SightingsArguments, Skipped};
 
+mod explain;
 mod keys;
 
 use keys::{KeySource, Stated};
@@ -31,7 +32,7 @@ pub(crate) struct MatchArguments {
     /// Take exports that nobody has signed, or nobody who is trusted.
     #[arg(long)]
     danger_accept_unverified: bool,
-    /// The rules by which a sighting counts: spec.
+    /// The rules by which a sighting counts: spec, google, apple, microg.
     #[arg(long, value_name = "NAME", default_value = "spec")]
     rules: Rules,
     /// Say for each sighting why it counts or does not.
@@ -82,12 +83,12 @@ impl MatchArguments {
     }
 
     fn found(&self, found: &Match) -> FoundMatch {
-        let explanation = self.explain.then(|| explain(found, self.rules));
+        let explanation = self.explain.then(|| explain::of_match(found, self.rules));
         FoundMatch { explanation, ..FoundMatch::from(found) }
     }
 
     fn dropped(&self, dropped: &Dropped) -> FoundDrop {
-        let explanation = self.explain.then(|| explain_drop(dropped, self.rules));
+        let explanation = self.explain.then(|| explain::of_drop(dropped));
         FoundDrop { explanation, ..FoundDrop::from(dropped) }
     }
 }
@@ -103,7 +104,7 @@ pub(crate) struct FoundMatch {
     /// `null` if the metadata cannot be meant.
     tx_power_dbm: Option<i8>,
     /// `null` if the transmit power is not known: impossible metadata, or of an unsupported major version.
-    attenuation_db: Option<u8>,
+    attenuation_db: Option<i16>,
     calibration_confidence: Option<u8>,
     /// `major.minor`; `null` if the metadata cannot be meant.
     metadata_version: Option<String>,
@@ -128,8 +129,8 @@ impl From<&Match> for FoundMatch {
             seen_at: found.sighting.seen_at.as_secs(),
             rssi_dbm: found.sighting.rssi_dbm,
             tx_power_dbm: metadata.map(|metadata| metadata.transmit_power().dbm()),
-            attenuation_db: found.attenuation.map(Attenuation::db),
-            calibration_confidence: found.calibration_confidence().map(CalibrationConfidence::number),
+            attenuation_db: found.attenuation.map(ComputedAttenuation::db),
+            calibration_confidence: found.calibration_confidence.map(CalibrationConfidence::number),
             metadata_version: metadata.map(|metadata| metadata.version().to_string()),
             transmission_risk_level: found.key.transmission_risk_level.map(|level| level.get()),
             report_type: found.key.report_type.map(|report_type| report_type.number()),
@@ -163,62 +164,6 @@ impl From<&Dropped> for FoundDrop {
             explanation: None,
         }
     }
-}
-
-/// Why a sighting counts, step by step.
-fn explain(found: &Match, rules: Rules) -> Vec<String> {
-    let mut steps = vec![of_key(&found.key), derived(found.interval)];
-    let apart = found.interval.abs_diff(ENIntervalNumber::at(found.sighting.seen_at));
-    steps.push(format!("seen {apart} intervals from it; {} are tolerated", rules.tolerance_intervals()));
-    match found.metadata {
-        Err(error) => steps.push(format!("no attenuation: {error}")),
-        Ok(metadata) if !metadata.is_supported() => {
-            steps.push(format!(
-                "no attenuation: metadata of version {} are not supported",
-                metadata.version()
-            ));
-        }
-        Ok(metadata) => {
-            let (sent, received) = (metadata.transmit_power(), found.sighting.rssi_dbm);
-            let attenuation = Attenuation::between(sent, received);
-            steps.push(format!(
-                "sent with {sent} dBm, received with {received} dBm: attenuation {attenuation} dB"
-            ));
-        }
-    }
-    steps
-}
-
-/// Why a sighting does not count, step by step.
-fn explain_drop(dropped: &Dropped, rules: Rules) -> Vec<String> {
-    let rule = match dropped.reason {
-        DropReason::OutsideTimeWindow { intervals_apart } => format!(
-            "seen {intervals_apart} intervals from it, and {} are tolerated: a clock was wrong, or the frame was replayed",
-            rules.tolerance_intervals()
-        ),
-        DropReason::Replayed { first_seen_at } => format!(
-            "seen {} s after its first sighting at {}, and {} s are tolerated: the frame was replayed",
-            dropped.sighting.seen_at.seconds_since(first_seen_at),
-            first_seen_at.as_secs(),
-            rules.replay_seconds()
-        ),
-        DropReason::Revoked => "the key was revoked".to_owned(),
-        other => other.to_string(),
-    };
-    vec![of_key(&dropped.key), derived(dropped.interval), rule]
-}
-
-fn of_key(key: &DiagnosisKey) -> String {
-    let (start, period) = (key.rolling_start_interval_number, key.rolling_period.get());
-    format!(
-        "the key is valid for {period} intervals from {start} on, {} to {}",
-        when(start.start()),
-        when(key.end())
-    )
-}
-
-fn derived(interval: ENIntervalNumber) -> String {
-    format!("the identifier is that of interval {interval}, which begins at {}", when(interval.start()))
 }
 
 fn write_found(text: &mut dyn Write, found: &Found) -> io::Result<()> {

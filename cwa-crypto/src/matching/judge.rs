@@ -2,57 +2,95 @@
 
 use alloc::collections::BTreeMap;
 
+use super::claims::{Claim, claims};
+use super::rules::{FrameReading, read_frame};
 use super::statement::Statement;
 use super::store::Store;
-use super::{DropReason, Dropped, Match, Matching, Rules, Sighting};
+use super::{DropReason, Dropped, Match, Matching, Replay, ReportTypes, Rules, Sighting};
+use crate::aem::AssociatedEncryptedMetadataKey;
 use crate::diagnosis::{DiagnosisKey, ReportType};
-use crate::metadata::Attenuation;
+use crate::metadata::BluetoothMetadata;
 use crate::tek::TemporaryExposureKey;
-use crate::time::ENIntervalNumber;
+use crate::time::{ENIntervalNumber, UnixTime};
 
 type KeyData = [u8; TemporaryExposureKey::LENGTH];
 
 /// Judges what `statements`, in the order in which they were made, say about the sightings in `received`.
 pub(super) fn judge(statements: &[Statement], received: &Store<'_>, rules: Rules) -> Matching {
     let mut matching = Matching::default();
-    for ((_, interval), spoken) in last_words(statements) {
-        let sightings = received.sightings_of(
-            spoken.key.temporary_exposure_key().rolling_proximity_identifier_key().identifier(interval),
+    for ((_, interval), word) in last_words(claims(statements, received, rules), rules) {
+        let tek = word.key.temporary_exposure_key();
+        let rpi = tek.rolling_proximity_identifier_key().identifier(interval);
+        let mut judge = Judge {
+            rules,
+            word,
             interval,
-        );
-        matching.judge(spoken, interval, &sightings, rules);
+            aemk: tek.associated_encrypted_metadata_key(),
+            first_seen_at: None,
+        };
+        for sighting in received.sightings_of(rpi, interval) {
+            match judge.weigh(sighting) {
+                Ok(found) => matching.matches.push(found),
+                Err(reason) => {
+                    matching.dropped.push(Dropped { key: word.key, interval, sighting, reason });
+                }
+            }
+        }
     }
     matching.matches.sort_by_key(|m| (m.sighting.seen_at, m.sighting, m.interval, m.key));
     matching.dropped.sort_by_key(|d| (d.sighting.seen_at, d.sighting, d.interval, d.key));
     matching
 }
 
-/// The statement about an interval that holds.
+/// What is said about an interval.
 #[derive(Clone, Copy)]
-struct Spoken {
+struct Word {
     key: DiagnosisKey,
-    /// Whether the interval lies within the statement's rolling period.
-    is_valid: bool,
+    /// Why no sighting of its identifier counts.
+    against: Option<DropReason>,
+    /// How much it weighs: a claim that holds and covers the interval, one that would but does not hold, one that holds
+    /// and does not cover it, one that does neither.
+    weight: u8,
 }
 
-/// For each key and interval that was heard, what is said of it last.
+impl Word {
+    fn new(claim: &Claim, offset: u8, rules: Rules) -> Self {
+        let key = claim.key;
+        let covers = offset < key.rolling_period.get();
+        let outside = (!covers)
+            .then_some(DropReason::OutsideRollingPeriod { offset, rolling_period: key.rolling_period });
+        let weight = match (claim.ignored, covers) {
+            (None, true) => 3,
+            (Some(_), true) => 2,
+            (None, false) => 1,
+            (Some(_), false) => 0,
+        };
+        Self { key, against: claim.ignored.or_else(|| by_report_type(key, rules)).or(outside), weight }
+    }
+}
+
+/// Recursive keys make no claim that holds where they match nothing.
+fn by_report_type(key: DiagnosisKey, rules: Rules) -> Option<DropReason> {
+    let is_read = rules.report_types() != ReportTypes::Unread;
+    (is_read && key.report_type == Some(ReportType::Revoked)).then_some(DropReason::Revoked)
+}
+
+/// For each key and interval that was heard, what is said of it last by those who weigh most.
 ///
-/// A revised key replaces all that was said of the key before. A mere copy, even with a shorter period, hides nothing:
-/// it speaks of its own intervals only.
-fn last_words(statements: &[Statement]) -> BTreeMap<(KeyData, ENIntervalNumber), Spoken> {
-    let mut words: BTreeMap<(KeyData, ENIntervalNumber), Spoken> = BTreeMap::new();
-    for statement in statements {
-        let key = statement.key;
-        if statement.is_revised {
-            words.retain(|(key_data, _), _| *key_data != key.key_data);
-        }
-        for offset in statement.heard.iter() {
-            let Some(interval) = key.rolling_start_interval_number.checked_add(offset.into()) else {
+/// A claim that covers an interval outweighs one that does not: a mere copy, even with a shorter period, hides nothing.
+fn last_words(
+    claims: impl Iterator<Item = Claim>,
+    rules: Rules,
+) -> BTreeMap<(KeyData, ENIntervalNumber), Word> {
+    let mut words: BTreeMap<(KeyData, ENIntervalNumber), Word> = BTreeMap::new();
+    for claim in claims {
+        for offset in claim.heard.iter() {
+            let Some(interval) = claim.key.rolling_start_interval_number.checked_add(offset.into()) else {
                 continue;
             };
-            let spoken = Spoken { key, is_valid: offset < key.rolling_period.get() };
-            let word = words.entry((key.key_data, interval)).or_insert(spoken);
-            if spoken.is_valid || !word.is_valid {
+            let spoken = Word::new(&claim, offset, rules);
+            let word = words.entry((claim.key.key_data, interval)).or_insert(spoken);
+            if spoken.weight >= word.weight {
                 *word = spoken;
             }
         }
@@ -60,33 +98,67 @@ fn last_words(statements: &[Statement]) -> BTreeMap<(KeyData, ENIntervalNumber),
     words
 }
 
-impl Matching {
-    /// Sorts the sightings of one identifier, which are ordered by time, into matches and drops.
-    fn judge(&mut self, spoken: Spoken, interval: ENIntervalNumber, sightings: &[Sighting], rules: Rules) {
-        let key = spoken.key;
-        let aemk = key.temporary_exposure_key().associated_encrypted_metadata_key();
-        let mut first_seen_at = None;
-        for &sighting in sightings {
-            let intervals_apart = interval.abs_diff(ENIntervalNumber::at(sighting.seen_at));
-            let reason = if key.report_type == Some(ReportType::Revoked) {
-                DropReason::Revoked
-            } else if !spoken.is_valid {
-                DropReason::OutsideRollingPeriod
-            } else if intervals_apart > rules.tolerance_intervals() {
-                DropReason::OutsideTimeWindow { intervals_apart }
-            } else {
-                let first_seen_at = *first_seen_at.get_or_insert(sighting.seen_at);
-                if sighting.seen_at.seconds_since(first_seen_at) <= rules.replay_seconds() {
-                    let metadata = aemk.open_unauthenticated(sighting.rpi, sighting.aem);
-                    let supported = metadata.ok().filter(|metadata| metadata.is_supported());
-                    let attenuation = supported
-                        .map(|metadata| Attenuation::between(metadata.transmit_power(), sighting.rssi_dbm));
-                    self.matches.push(Match { key, interval, sighting, metadata, attenuation });
-                    continue;
-                }
-                DropReason::Replayed { first_seen_at }
-            };
-            self.dropped.push(Dropped { key, interval, sighting, reason });
+/// Weighs the sightings of one identifier, which come ordered by time.
+struct Judge {
+    rules: Rules,
+    word: Word,
+    interval: ENIntervalNumber,
+    aemk: AssociatedEncryptedMetadataKey,
+    /// What the replay rule counts from.
+    first_seen_at: Option<UnixTime>,
+}
+
+impl Judge {
+    fn weigh(&mut self, sighting: Sighting) -> Result<Match, DropReason> {
+        if let Some(reason) = self.word.against {
+            return Err(reason);
         }
+        self.in_time(sighting.seen_at)?;
+        if let Replay::AfterFirstInWindow { seconds } = self.rules.replay() {
+            self.not_replayed(sighting.seen_at, seconds)?;
+        }
+        let keystream = self.aemk.keystream(sighting.rpi);
+        let mut metadata_bytes = *sighting.aem.as_bytes();
+        metadata_bytes.iter_mut().zip(keystream).for_each(|(byte, key)| *byte ^= key);
+        let FrameReading { attenuation, calibration_confidence } =
+            read_frame(self.rules, metadata_bytes, sighting.rssi_dbm)?;
+        if let Replay::AfterFirstThatCounts { seconds } = self.rules.replay() {
+            self.not_replayed(sighting.seen_at, seconds)?;
+        }
+        Ok(Match {
+            key: self.word.key,
+            interval: self.interval,
+            sighting,
+            metadata_bytes,
+            metadata: BluetoothMetadata::decode(metadata_bytes),
+            attenuation,
+            calibration_confidence,
+        })
+    }
+
+    fn in_time(&self, seen_at: UnixTime) -> Result<(), DropReason> {
+        let tolerance = self.rules.tolerance();
+        if !tolerance.contains(self.interval, seen_at) {
+            let distance = tolerance.distance(self.interval, seen_at);
+            return Err(DropReason::OutsideTimeWindow { distance, tolerance });
+        }
+        let starts_on = self.word.key.rolling_start_interval_number.start().day();
+        if !self.rules.day_lookup().contains(starts_on, seen_at.day()) {
+            return Err(DropReason::DayNotLookedUp { starts_on, seen_on: seen_at.day() });
+        }
+        match (self.rules.max_sighting_age_seconds(), self.rules.now()) {
+            (Some(at_most_seconds), Some(now)) if now.seconds_since(seen_at) > at_most_seconds => {
+                Err(DropReason::SightingTooOld { age_seconds: now.seconds_since(seen_at), at_most_seconds })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn not_replayed(&mut self, seen_at: UnixTime, at_most_seconds: u64) -> Result<(), DropReason> {
+        let first_seen_at = *self.first_seen_at.get_or_insert(seen_at);
+        if seen_at.seconds_since(first_seen_at) > at_most_seconds {
+            return Err(DropReason::Replayed { first_seen_at, at_most_seconds });
+        }
+        Ok(())
     }
 }

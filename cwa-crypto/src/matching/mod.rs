@@ -23,8 +23,9 @@ use crate::aem::AssociatedEncryptedMetadata;
 use crate::diagnosis::DiagnosisKey;
 use crate::metadata::{Attenuation, BluetoothMetadata, CalibrationConfidence, MetadataError};
 use crate::rpi::RollingProximityIdentifier;
-use crate::time::{ENIntervalNumber, UnixTime};
+use crate::time::{Day, ENIntervalNumber, RollingPeriod, UnixTime};
 
+mod claims;
 mod heard;
 mod judge;
 mod matcher;
@@ -35,13 +36,17 @@ mod statement;
 mod store;
 
 pub use matcher::{Checkpoint, CheckpointError, Matcher, Progress};
-pub use rules::{Rules, UnknownRulesError};
+pub use rules::{
+    Attenuations, Choice, Consequence, Copies, DayLookup, KeyRefusal, KeyRefusalReason, MalformedKeys,
+    MetadataVersions, ReadKeys, Replay, ReportTypes, Revisions, RollingPeriods, Rule, Rules, StatedKey,
+    Tolerance, TransmitPowers, UnknownRulesError,
+};
 pub use statement::{HeardIntervals, Statement};
 pub use store::{ReceivedIdentifiers, STORE_MAGIC, Split, StoreError, StoreKey};
 
 /// Finds out which `sightings` belong to `keys`, under `rules`.
 ///
-/// What is said last of a key and interval holds; the order of keys is of no other consequence. Whoever asks more than
+/// Of keys with the same bytes the order is of consequence, as the rules' [`Copies`] say. Whoever asks more than
 /// once for the same sightings, or has revised keys, keeps [`ReceivedIdentifiers`] and takes a [`Matcher`].
 ///
 /// The [`StoreKey`] of the index, which no random generator is at hand for, is a constant. Whoever broadcasts
@@ -108,18 +113,45 @@ pub struct Match {
     pub interval: ENIntervalNumber,
     /// The frame that was received.
     pub sighting: Sighting,
-    /// What the frame's metadata says; unauthenticated. `Err` if it says nothing that a sender can mean.
+    /// The frame's metadata, decrypted; unauthenticated.
+    pub metadata_bytes: [u8; BluetoothMetadata::LENGTH],
+    /// What they say by the specification, whatever the rules; `Err` if they say nothing that a sender can mean.
     pub metadata: Result<BluetoothMetadata, MetadataError>,
-    /// How much the signal was weakened on its way; `None` if the metadata are of an unsupported major version or
-    /// impossible, for then the transmit power is not known.
-    pub attenuation: Option<Attenuation>,
+    /// How much the signal was weakened on its way, by the rules; `None` if they leave the transmit power unknown,
+    /// as for metadata of an unsupported major version.
+    pub attenuation: Option<ComputedAttenuation>,
+    /// How well the sender's transmit power is calibrated, if the rules read that from the metadata.
+    pub calibration_confidence: Option<CalibrationConfidence>,
 }
 
-impl Match {
-    /// How well the sender's transmit power is calibrated, if the metadata are supported and say so.
+/// An attenuation as rules compute it, in dB: -255 to 255.
+///
+/// Only rules that do not stop at 0 give negative ones.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(transparent))]
+pub struct ComputedAttenuation(i16);
+
+impl ComputedAttenuation {
+    const fn from_db(db: i16) -> Self {
+        Self(db)
+    }
+
+    /// The attenuation in dB.
     #[must_use]
-    pub fn calibration_confidence(&self) -> Option<CalibrationConfidence> {
-        self.metadata.ok().filter(|metadata| metadata.is_supported())?.calibration_confidence()
+    pub const fn db(self) -> i16 {
+        self.0
+    }
+
+    /// The attenuation to score, 0 if it is negative.
+    #[must_use]
+    pub fn at_least_zero(self) -> Attenuation {
+        Attenuation::from_db(u8::try_from(self.0.max(0)).unwrap_or(u8::MAX))
+    }
+}
+
+impl fmt::Display for ComputedAttenuation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -137,46 +169,115 @@ pub struct Dropped {
     pub reason: DropReason,
 }
 
-/// The rule that kept a sighting from being an encounter.
+/// The rule that kept a sighting from being an encounter, with its bound and what was found.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum DropReason {
     /// It was received too long before or after the identifier's interval: a clock was wrong, or the frame replayed.
     OutsideTimeWindow {
-        /// Between the interval of the sighting and that of the identifier.
-        intervals_apart: u32,
+        /// Between the sighting and the identifier's interval, in intervals or seconds as the tolerance counts.
+        distance: u64,
+        /// How far is near enough.
+        tolerance: Tolerance,
+    },
+    /// It was received in time, but on a day on which nothing is looked up for the key.
+    DayNotLookedUp {
+        /// The day that the key starts on; its neighbours are looked up, too.
+        starts_on: Day,
+        /// The day of the sighting.
+        seen_on: Day,
+    },
+    /// It was received too long before the moment of the question.
+    SightingTooOld {
+        /// For how long.
+        age_seconds: u64,
+        /// For how long it counts.
+        at_most_seconds: u64,
     },
     /// It was received too long after the identifier was first received: the frame was replayed, since no phone keeps
     /// an identifier that long.
     Replayed {
-        /// When the identifier was first received within the time window.
+        /// When the identifier was first received, as the rules count.
         first_seen_at: UnixTime,
+        /// For how long after that it counts.
+        at_most_seconds: u64,
+    },
+    /// The transmit power in its metadata is not believed.
+    TransmitPowerOutOfBounds {
+        /// The power found.
+        got_dbm: i8,
+        /// The least that is believed.
+        min_dbm: i8,
+        /// The greatest that is believed.
+        max_dbm: i8,
+    },
+    /// It was received as strong as it was sent, or stronger, or the receiver was saturated.
+    ZeroAttenuation {
+        /// The power that it was sent with.
+        transmit_power_dbm: i8,
     },
     /// The key was retired before the identifier's interval, or says so.
-    OutsideRollingPeriod,
+    OutsideRollingPeriod {
+        /// The place of the interval among the key's, from 0.
+        offset: u8,
+        /// How many the key has.
+        rolling_period: RollingPeriod,
+    },
     /// The key was revoked.
     Revoked,
+    /// The key is of report type recursive, which is not matched.
+    Recursive,
+    /// Another copy of the key holds.
+    CopyIgnored,
+    /// The key is a revised one, and the rules do not take this one in its own right.
+    RevisionIgnored,
 }
 
 impl DropReason {
-    /// The stable name of the rule, in kebab-case.
+    /// The stable name of the reason, in kebab-case.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::OutsideTimeWindow { .. } => "outside-time-window",
+            Self::DayNotLookedUp { .. } => "day-not-looked-up",
+            Self::SightingTooOld { .. } => "sighting-too-old",
             Self::Replayed { .. } => "replayed",
-            Self::OutsideRollingPeriod => "outside-rolling-period",
+            Self::TransmitPowerOutOfBounds { .. } => "transmit-power-out-of-bounds",
+            Self::ZeroAttenuation { .. } => "zero-attenuation",
+            Self::OutsideRollingPeriod { .. } => "outside-rolling-period",
             Self::Revoked => "revoked",
+            Self::Recursive => "recursive",
+            Self::CopyIgnored => "copy-ignored",
+            Self::RevisionIgnored => "revision-ignored",
+        }
+    }
+
+    /// The rule that gives this reason.
+    #[must_use]
+    pub const fn rule(self) -> Rule {
+        match self {
+            Self::OutsideTimeWindow { .. } => Rule::Tolerance,
+            Self::DayNotLookedUp { .. } => Rule::DayLookup,
+            Self::SightingTooOld { .. } => Rule::SightingAge,
+            Self::Replayed { .. } => Rule::Replay,
+            Self::TransmitPowerOutOfBounds { .. } => Rule::TransmitPowers,
+            Self::ZeroAttenuation { .. } => Rule::Attenuations,
+            Self::OutsideRollingPeriod { .. } => Rule::RollingPeriods,
+            Self::Revoked | Self::Recursive => Rule::ReportTypes,
+            Self::CopyIgnored => Rule::Copies,
+            Self::RevisionIgnored => Rule::Revisions,
         }
     }
 }
 
 impl fmt::Display for DropReason {
-    /// The rule's [name](Self::name).
+    /// The reason's [name](Self::name).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
+#[cfg(test)]
+mod profile_tests;
 #[cfg(test)]
 mod tests;

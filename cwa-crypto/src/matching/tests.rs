@@ -35,6 +35,17 @@ fn received(sightings: impl IntoIterator<Item = Sighting>) -> ReceivedIdentifier
     ReceivedIdentifiers::build(sightings, Split::Whole, &StoreKey::from_bytes([9; 16]))
 }
 
+fn outside_window(distance: u64) -> DropReason {
+    DropReason::OutsideTimeWindow { distance, tolerance: Tolerance::Intervals(12) }
+}
+
+fn outside_period(offset: u8, rolling_period: i64) -> DropReason {
+    DropReason::OutsideRollingPeriod {
+        offset,
+        rolling_period: RollingPeriod::try_from(rolling_period).unwrap(),
+    }
+}
+
 fn reasons(matching: &Matching) -> Vec<DropReason> {
     matching.dropped.iter().map(|dropped| dropped.reason).collect()
 }
@@ -46,8 +57,9 @@ fn a_match_carries_its_evidence() {
     let [found] = matching.matches[..] else { panic!("{matching:?}") };
     assert_eq!((found.key, found.interval.get(), found.sighting), (key(), START + 3, sighting));
     assert_eq!(found.metadata, Ok(BluetoothMetadata::v1_0(TransmitPower::from_dbm(-12).unwrap())));
-    assert_eq!(found.attenuation, Some(Attenuation::from_db(50)));
-    assert_eq!(found.calibration_confidence(), None);
+    assert_eq!(found.attenuation.map(ComputedAttenuation::db), Some(50));
+    assert_eq!(found.metadata_bytes, [0x40, 0xf4, 0, 0]);
+    assert_eq!(found.calibration_confidence, None);
     assert_eq!(matching.dropped, []);
 }
 
@@ -57,7 +69,7 @@ fn twelve_intervals_either_way_are_tolerated_and_thirteen_are_not() {
         let matching = find([key()], [sighting(START + 20, seconds)], Rules::SPEC);
         assert_eq!(matching.matches.len(), usize::from(matches), "{seconds}");
         if !matches {
-            assert_eq!(reasons(&matching), [DropReason::OutsideTimeWindow { intervals_apart: 13 }]);
+            assert_eq!(reasons(&matching), [outside_window(13)]);
         }
     }
 }
@@ -66,7 +78,7 @@ fn twelve_intervals_either_way_are_tolerated_and_thirteen_are_not() {
 fn the_window_is_that_of_the_identifier_not_of_the_key() {
     // Within the key's day, but hours from the interval.
     let matching = find([key()], [sighting(START, 12 * 3600)], Rules::SPEC);
-    assert_eq!(reasons(&matching), [DropReason::OutsideTimeWindow { intervals_apart: 72 }]);
+    assert_eq!(reasons(&matching), [outside_window(72)]);
     // Two hours past the key's end, but within the tolerance of its last interval.
     assert_eq!(find([key()], [sighting(START + 143, 7200)], Rules::SPEC).matches.len(), 1);
 }
@@ -77,7 +89,7 @@ fn an_identifier_counts_for_twenty_minutes_from_its_first_sighting() {
     let matching = find([key()], times.map(|seconds| sighting(START, seconds)), Rules::SPEC);
     assert_eq!(matching.matches.len(), 2);
     let first_seen_at = ENIntervalNumber::new(START).start();
-    assert_eq!(reasons(&matching), [DropReason::Replayed { first_seen_at }; 2]);
+    assert_eq!(reasons(&matching), [DropReason::Replayed { first_seen_at, at_most_seconds: 1200 }; 2]);
     // Another identifier of the same key has a first sighting of its own.
     let matching = find([key()], [sighting(START, 0), sighting(START + 6, 0)], Rules::SPEC);
     assert_eq!(matching.matches.len(), 2);
@@ -87,7 +99,7 @@ fn an_identifier_counts_for_twenty_minutes_from_its_first_sighting() {
 fn a_sighting_outside_the_window_is_not_the_first() {
     let matching = find([key()], [sighting(START + 20, -8000), sighting(START + 20, 0)], Rules::SPEC);
     assert_eq!(matching.matches.len(), 1);
-    assert_eq!(reasons(&matching), [DropReason::OutsideTimeWindow { intervals_apart: 14 }]);
+    assert_eq!(reasons(&matching), [outside_window(14)]);
 }
 
 #[test]
@@ -97,7 +109,7 @@ fn identifiers_past_the_rolling_period_are_not_the_keys() {
         let matching = find([with_period(period)], sightings, Rules::SPEC);
         assert_eq!(matching.matches.len(), 1);
         assert_eq!(matching.matches[0].interval.get(), START + inside);
-        assert_eq!(reasons(&matching), [DropReason::OutsideRollingPeriod]);
+        assert_eq!(reasons(&matching), [outside_period(u8::try_from(outside).unwrap(), period)]);
         assert_eq!(matching.dropped[0].interval.get(), START + outside);
     }
 }
@@ -110,7 +122,7 @@ fn a_revised_key_replaces_all_that_was_said_of_it() {
     matcher.push_revised_keys(&[with_period(1)]);
     let matching = matcher.finish(Rules::SPEC);
     assert_eq!(matching.matches.len(), 1);
-    assert_eq!(reasons(&matching), [DropReason::OutsideRollingPeriod]);
+    assert_eq!(reasons(&matching), [outside_period(100, 1)]);
     // Even by a statement that is about other intervals.
     let elsewhere =
         DiagnosisKey { rolling_start_interval_number: ENIntervalNumber::new(START + 4000), ..key() };
@@ -180,7 +192,7 @@ fn metadata_of_another_major_version_match_without_attenuation() {
     let matching = find([key()], [sighting], Rules::SPEC);
     let found = matching.matches[0];
     assert_eq!(found.metadata.unwrap().version().to_string(), "3.1");
-    assert_eq!((found.attenuation, found.calibration_confidence()), (None, None));
+    assert_eq!((found.attenuation, found.calibration_confidence), (None, None));
 }
 
 #[test]
@@ -198,7 +210,7 @@ fn impossible_metadata_match_without_attenuation() {
 fn an_attenuation_of_zero_is_kept() {
     let near = Sighting { rssi_dbm: 20, ..sighting(START, 0) };
     let matching = find([key()], [near], Rules::SPEC);
-    assert_eq!(matching.matches[0].attenuation, Some(Attenuation::from_db(0)));
+    assert_eq!(matching.matches[0].attenuation, Some(ComputedAttenuation::from_db(0)));
 }
 
 #[test]
@@ -211,20 +223,6 @@ fn the_result_is_ordered_by_time_whatever_the_order_of_the_input() {
     assert_eq!(find([key()], backwards, Rules::SPEC), matching);
     let intervals: Vec<_> = matching.matches.iter().map(|found| found.interval.get() - START).collect();
     assert_eq!(intervals, vec![0, 7, 40]);
-}
-
-#[test]
-fn rules_and_reasons_have_stable_names() {
-    assert_eq!("spec".parse(), Ok(Rules::SPEC));
-    assert_eq!(Rules::default().name(), "spec");
-    assert_eq!("Spec".parse::<Rules>(), Err(UnknownRulesError));
-    let first_seen_at = UnixTime::from_secs(0);
-    let reasons = [
-        DropReason::OutsideTimeWindow { intervals_apart: 13 },
-        DropReason::Replayed { first_seen_at },
-        DropReason::Revoked,
-    ];
-    assert_eq!(reasons.map(|reason| reason.to_string()), ["outside-time-window", "replayed", "revoked"]);
 }
 
 #[cfg(feature = "serde")]
