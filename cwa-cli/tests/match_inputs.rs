@@ -5,7 +5,9 @@
 #![allow(clippy::unwrap_used, clippy::tests_outside_test_module, reason = "a test may panic")]
 
 use core::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
+use std::process::Stdio;
 
 use cwa_crypto::matching::Sighting;
 use cwa_crypto::{
@@ -86,6 +88,22 @@ fn an_index_of_sightings_gives_the_answer_that_the_sightings_give() {
     let mut near = member(&answer(&whole), "dropped");
     near.retain(|dropped| dropped["reason"] != "outside-time-window");
     assert_eq!(member(&by_day, "dropped"), near);
+
+    // Both ways through a pipe an index is what it is in a file.
+    let piped = |arguments: &[&str], input: &[u8]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_cwa"));
+        command.current_dir(&directory).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        child.wait_with_output().unwrap().stdout
+    };
+    let arguments = ["--output", "-", "--split", "by-day", "--seed", "1"];
+    let lines = std::fs::read(directory.join("received.jsonl")).unwrap();
+    let image = piped(&[&["sightings", "index", "--sightings", "-"], &arguments[..]].concat(), &lines);
+    assert_eq!(image, std::fs::read(path("by-day.1")).unwrap());
+    let arguments = ["--export", "keys.zip", "--public-key", "signer.pem", "--json"];
+    let told = piped(&[&["match", "--sightings", "-"], &arguments[..]].concat(), &image);
+    assert_eq!(String::from_utf8(told).unwrap(), by_day.1);
 
     // An index can be made into lines again, and one that is damaged is refused.
     let lines = cwa(&["sightings", "convert", "--sightings", &other]).stdout;

@@ -1,6 +1,6 @@
 //! `cwa sightings`: what was received, from any form of file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cwa_crypto::matching::{ReceivedIdentifiers, Sighting, Split, StoreKey};
 use serde::Serialize;
@@ -31,7 +31,7 @@ pub(crate) struct ConvertArguments {
 pub(crate) struct IndexArguments {
     #[command(flatten)]
     sightings: SightingsArguments,
-    /// The file to write: 20 bytes for each identifier and 13 for each sighting.
+    /// The file to write, - for standard output: 20 bytes for each identifier and 13 for each sighting.
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
     /// How to divide it.
@@ -105,6 +105,17 @@ fn index(arguments: &IndexArguments, global: &Global, output: &mut Output) -> Re
     };
     let received =
         ReceivedIdentifiers::build(reading.sightings, split, &StoreKey::generate(&mut global.rng()));
+    if arguments.output == Path::new("-") {
+        if output.is_json() {
+            return Err(Failure::usage(
+                "CWA-E0205",
+                "standard output cannot take the index and the JSON document",
+            )
+            .help("name a file with --output, or leave out --json"));
+        }
+        output.raw(received.as_bytes())?;
+        return Ok(Answer::Yes);
+    }
     replace_file(&arguments.output, received.as_bytes())?;
     let document = Indexed {
         form,

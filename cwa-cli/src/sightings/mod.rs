@@ -38,10 +38,11 @@ impl SightingsArguments {
         &self,
         global: &Global,
     ) -> Result<(ReceivedIdentifiers<StoreBytes>, Vec<Skipped>), Failure> {
-        if let Some(received) = store::open(&self.sightings)? {
-            return Ok((received, Vec::new()));
-        }
-        let (_, reading) = self.read(global)?;
+        let content = match self.open()? {
+            Source::Index(received) => return Ok((received, Vec::new())),
+            Source::Other(content) => content,
+        };
+        let (_, reading) = self.read_content(content, global)?;
         let skipped = skipped(&reading);
         let key = StoreKey::generate(&mut global.rng());
         let received = ReceivedIdentifiers::build(reading.sightings, Split::Whole, &key);
@@ -51,7 +52,34 @@ impl SightingsArguments {
     /// The name of the file's form, its sightings, and what was left out, which is told on standard error too, unless JSON tells
     /// it.
     pub(crate) fn read(&self, global: &Global) -> Result<(&'static str, Reading), Failure> {
-        let (form, reading) = self.read_file()?;
+        match self.open()? {
+            Source::Index(received) => Ok(("index", in_order(&received))),
+            Source::Other(content) => self.read_content(content, global),
+        }
+    }
+
+    fn open(&self) -> Result<Source, Failure> {
+        let path = &self.sightings;
+        if let Some(received) = store::open(path)? {
+            return Ok(Source::Index(received));
+        }
+        let content = input::read(path)?;
+        if content.starts_with(&STORE_MAGIC) {
+            return store::checked(StoreBytes::Memory(content), path).map(Source::Index);
+        }
+        Ok(Source::Other(content))
+    }
+
+    fn read_content(&self, content: Vec<u8>, global: &Global) -> Result<(&'static str, Reading), Failure> {
+        let path = &self.sightings;
+        let form = Form::of(&content);
+        let reading = if form == Form::Sqlite {
+            refuse_unfinished(path)?;
+            sqlite::read(content, self.missing_rssi)
+        } else {
+            form.read(&content, self.missing_rssi).map(|reading| (form.name(), reading))
+        };
+        let (form, reading) = reading.map_err(|error| unreadable(path, error))?;
         if !(global.json || global.quiet) {
             let warning = style::WARNING;
             let mut stderr = anstream::stderr();
@@ -65,25 +93,13 @@ impl SightingsArguments {
         }
         Ok((form, reading))
     }
+}
 
-    fn read_file(&self) -> Result<(&'static str, Reading), Failure> {
-        let path = &self.sightings;
-        if let Some(received) = store::open(path)? {
-            return Ok(("index", in_order(&received)));
-        }
-        let content = input::read(path)?;
-        if content.starts_with(&STORE_MAGIC) {
-            return Ok(("index", in_order(&store::checked(StoreBytes::Memory(content), path)?)));
-        }
-        let form = Form::of(&content);
-        let reading = if form == Form::Sqlite {
-            refuse_unfinished(path)?;
-            sqlite::read(content, self.missing_rssi)
-        } else {
-            form.read(&content, self.missing_rssi).map(|reading| (form.name(), reading))
-        };
-        reading.map_err(|error| unreadable(path, error))
-    }
+/// What a file is.
+enum Source {
+    Index(ReceivedIdentifiers<StoreBytes>),
+    /// Some form, or none, and its bytes.
+    Other(Vec<u8>),
 }
 
 /// The sightings in an index, by time.
