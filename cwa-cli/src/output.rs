@@ -56,9 +56,11 @@ impl Output {
         Ok(())
     }
 
-    /// Bytes as they are: a script, an archive.
+    /// Bytes as they are: a script, an archive. Not by the way of text, from which styles are taken out.
     pub(crate) fn raw(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        Ok(self.text.write_all(bytes)?)
+        self.text.flush()?;
+        let mut stdout = io::stdout().lock();
+        Ok(stdout.write_all(bytes).and_then(|()| stdout.flush())?)
     }
 
     /// Writes out what is still buffered.
