@@ -44,7 +44,7 @@ pub(crate) struct IndexArguments {
 enum IndexSplit {
     /// Not at all: every sighting of a key's identifier is found, and `cwa match` tells those that do not count.
     Whole,
-    /// By UTC day: quicker for many sightings. Those more than two hours from their identifier's time are not told.
+    /// By UTC day: quicker for keys of other weeks. Sightings more than two hours from their identifier's time are not told.
     ByDay,
 }
 

@@ -44,7 +44,7 @@ pub fn derive(keys: &[DiagnosisKey], out: &mut [Identifiers]) -> Result<(), Batc
     derive_with(Backend::best(), keys, out)
 }
 
-/// Derives as [`derive`] does, with this backend.
+/// Derives as [`derive()`] does, with this backend.
 ///
 /// A backend that this machine has not is replaced by [`Backend::Portable`], which gives the same bytes.
 ///

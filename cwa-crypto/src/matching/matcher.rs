@@ -8,6 +8,7 @@ use super::store::Store;
 use super::{Matching, ReceivedIdentifiers, Rules, Split};
 use crate::derive::{Backend, for_each_day};
 use crate::diagnosis::DiagnosisKey;
+use crate::time::ENIntervalNumber;
 
 /// Matches keys, which come in any number of pieces, against one store of received identifiers.
 ///
@@ -262,41 +263,55 @@ struct Found {
 struct Scratch {
     /// In the order of the piece.
     found: Vec<Found>,
-    /// The keys that are worth deriving, by day, and their places in the piece.
+    /// The keys that are worth deriving, and where they are in the piece; ordered by their first interval.
     keys: Vec<DiagnosisKey>,
-    places: Vec<usize>,
+    places: Vec<(ENIntervalNumber, u32)>,
 }
 
 /// Looks for the identifiers of a piece of keys.
 fn scan(store: &Store<'_>, backend: Backend, piece: &[DiagnosisKey], scratch: &mut Scratch) {
     let Scratch { found, keys, places } = scratch;
     found.clear();
+    // Most keys begin at midnight, as the key before.
+    let mut near = store.near(ENIntervalNumber::default());
+    let mut near = move |start| {
+        if near.start() != start {
+            near = store.near(start);
+        }
+        near
+    };
+    let mut find = |keys: &[DiagnosisKey]| {
+        for_each_day(backend, keys, |place, day| {
+            let Some(key) = keys.get(place) else { return };
+            let heard = store.look_up(backend, near(key.rolling_start_interval_number), day);
+            if !heard.is_empty() {
+                found.push(Found { place, heard });
+            }
+        });
+    };
     match store.split() {
-        Split::Whole => for_each_day(backend, piece, |place, day| {
-            if let Some(key) = piece.get(place) {
-                let heard = store.look_up(key, day);
-                if !heard.is_empty() {
-                    found.push(Found { place, heard });
+        Split::Whole => find(piece),
+        Split::ByDay => {
+            let mut near = store.near(ENIntervalNumber::default());
+            places.clear();
+            for (key, place) in piece.iter().zip(0..) {
+                let start = key.rolling_start_interval_number;
+                if near.start() != start {
+                    near = store.near(start);
+                }
+                if !near.is_empty() {
+                    places.push((start, place));
                 }
             }
-        }),
-        Split::ByDay => {
-            let start = |place: usize| piece.get(place).map(|key| key.rolling_start_interval_number);
-            places.clear();
-            places
-                .extend(piece.iter().zip(0..).filter(|(key, _)| store.is_near(key)).map(|(_, place)| place));
             // Day by day, so that the part of each is fetched once for all its keys.
-            places.sort_unstable_by_key(|place| start(*place));
+            places.sort_unstable();
+            let place_of = |place: u32| usize::try_from(place).unwrap_or(usize::MAX);
             keys.clear();
-            keys.extend(places.iter().filter_map(|place| piece.get(*place)));
-            for_each_day(backend, keys, |number, day| {
-                if let (Some(key), Some(&place)) = (keys.get(number), places.get(number)) {
-                    let heard = store.look_up(key, day);
-                    if !heard.is_empty() {
-                        found.push(Found { place, heard });
-                    }
-                }
-            });
+            keys.extend(places.iter().filter_map(|(_, place)| piece.get(place_of(*place))));
+            find(keys);
+            for found in found.iter_mut() {
+                found.place = places.get(found.place).map_or(usize::MAX, |(_, place)| place_of(*place));
+            }
             found.sort_unstable_by_key(|found| found.place);
         }
     }

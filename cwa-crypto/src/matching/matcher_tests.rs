@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::aem::AssociatedEncryptedMetadata;
 use crate::matching::{DropReason, Dropped, Sighting, StoreKey};
-use crate::time::{ENIntervalNumber, RollingPeriod, UnixTime};
+use crate::time::{RollingPeriod, UnixTime};
 
 const START: u32 = 2_642_976;
 

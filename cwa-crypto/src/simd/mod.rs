@@ -6,6 +6,8 @@
 //! [encrypted](aes) in between, a third of a day with every eight rounds of SHA-256, which comes out even: six
 //! compressions are 48 times eight rounds, and 16 days are 48 thirds.
 //!
+//! Beside that, vectors take the [first look](filter) at a store of received identifiers.
+//!
 //! `unsafe` is in this file alone: the call into code for AVX-512, loads and stores, and a fence for the compiler. What
 //! is computed, from public keys to public identifiers, branches on nothing but how many keys there are.
 
@@ -13,6 +15,7 @@
 #![deny(unsafe_op_in_unsafe_fn)]
 
 mod aes;
+mod filter;
 mod hkdf;
 
 use core::arch::asm;
@@ -44,6 +47,14 @@ impl Avx512 {
         // SAFETY: `run` needs the three target features that it enables, and `self` proves that they are here. It is
         // safe in every other respect, for the compiler checks its body.
         unsafe { run(keys, days) }
+    }
+
+    /// Which identifiers of a day have their bit set in the filter of a store, as masks of 64, 64 and 16.
+    #[inline]
+    pub(crate) fn candidates(self, filter: &[u8], day: &[[u8; 16]; 144]) -> [u64; 3] {
+        // SAFETY: `candidates` needs two of the three target features that `self` proves to be here. It is safe in every
+        // other respect, for the compiler checks its body.
+        unsafe { filter::candidates(filter, day) }
     }
 }
 
@@ -83,6 +94,13 @@ impl Line {
 fn load(line: &Line) -> Vector {
     // SAFETY: `line` is a reference to 64 bytes that can be read; the load needs no alignment.
     unsafe { _mm512_loadu_si512((&raw const *line).cast()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load_blocks(blocks: &[[u8; 16]; 4]) -> Vector {
+    // SAFETY: `blocks` is a reference to 64 bytes that can be read; the load needs no alignment.
+    unsafe { _mm512_loadu_si512((&raw const *blocks).cast()) }
 }
 
 #[inline]

@@ -5,7 +5,7 @@ use core::fmt;
 
 use super::Sighting;
 use super::statement::HeardIntervals;
-use crate::diagnosis::DiagnosisKey;
+use crate::derive::Backend;
 use crate::rpi::{DayBlocks, RollingProximityIdentifier};
 use crate::time::{ENIntervalNumber, RollingPeriod};
 
@@ -58,8 +58,9 @@ pub enum Split {
     /// it does not count.
     Whole,
     /// By the UTC day of the sightings. A key meets the days it can hit, and keys that can hit none are not even
-    /// derived. Sightings more than [12 intervals](Self::TOLERANCE_INTERVALS) from an identifier's own are as good as
-    /// not received. The quicker choice for many sightings, or for keys of other weeks.
+    /// derived: the choice for keys of other weeks than the sightings. Where most keys are of the same weeks a whole
+    /// store is quicker, up to a million identifiers at least. Sightings more than
+    /// [12 intervals](Self::TOLERANCE_INTERVALS) from an identifier's own are as good as not received.
     ByDay,
 }
 
@@ -213,18 +214,18 @@ impl<'a> Store<'a> {
         self.split
     }
 
-    /// Whether there is anything that a key can meet.
-    #[inline(always)]
-    pub(super) fn is_near(&self, key: &DiagnosisKey) -> bool {
-        !self.parts_near(key).is_empty()
+    /// Where keys that begin at `start` can meet anything.
+    pub(super) fn near(&self, start: ENIntervalNumber) -> Near<'_, 'a> {
+        let parts = self.parts_between(start.get(), start.get().saturating_add(LAST_OFFSET));
+        Near { start, parts }
     }
 
     /// Which identifiers of a key are stored, given all of its day.
     #[inline(always)]
-    pub(super) fn look_up(&self, key: &DiagnosisKey, day: &DayBlocks) -> HeardIntervals {
-        let start = key.rolling_start_interval_number;
+    pub(super) fn look_up(&self, backend: Backend, near: Near<'_, '_>, day: &DayBlocks) -> HeardIntervals {
+        let Near { start, parts } = near;
         let mut heard = HeardIntervals::NONE;
-        for part in self.parts_near(key) {
+        for part in parts {
             let (offsets, tolerance) = match self.split {
                 Split::Whole => (within(start.get(), 0, u32::MAX), None),
                 Split::ByDay => {
@@ -235,10 +236,8 @@ impl<'a> Store<'a> {
                     (near, Some(tolerance))
                 }
             };
-            if let Some((first, last)) = offsets
-                && let Some(blocks) = day.0.get(usize::from(first)..=usize::from(last))
-            {
-                part.look_up(&self.hash, blocks, first, start, tolerance, &mut heard);
+            if let Some(offsets) = offsets {
+                part.look_up(&self.hash, (backend, day), start, offsets, tolerance, &mut heard);
             }
         }
         heard
@@ -259,12 +258,6 @@ impl<'a> Store<'a> {
         sightings.filter(is_near).collect()
     }
 
-    #[inline(always)]
-    fn parts_near(&self, key: &DiagnosisKey) -> &[Part<'a>] {
-        let first = key.rolling_start_interval_number.get();
-        self.parts_between(first, first.saturating_add(LAST_OFFSET))
-    }
-
     fn parts_between(&self, first: u32, last: u32) -> &[Part<'a>] {
         if self.split == Split::Whole {
             return &self.parts;
@@ -275,6 +268,23 @@ impl<'a> Store<'a> {
         let begin = self.parts.partition_point(|part| part.day < first);
         let end = self.parts.partition_point(|part| part.day <= last);
         self.parts.get(begin..end).unwrap_or_default()
+    }
+}
+
+/// The parts of a store that keys with one first interval can meet.
+#[derive(Clone, Copy)]
+pub(super) struct Near<'s, 'a> {
+    start: ENIntervalNumber,
+    parts: &'s [Part<'a>],
+}
+
+impl Near<'_, '_> {
+    pub(super) const fn start(&self) -> ENIntervalNumber {
+        self.start
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.parts.is_empty()
     }
 }
 

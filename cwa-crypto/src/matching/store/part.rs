@@ -2,10 +2,11 @@
 
 use super::key::KeyedHash;
 use crate::aem::AssociatedEncryptedMetadata;
+use crate::derive::Backend;
 use crate::matching::Sighting;
 use crate::matching::statement::HeardIntervals;
-use crate::rpi::RollingProximityIdentifier;
-use crate::time::{ENIntervalNumber, RollingPeriod, UnixTime};
+use crate::rpi::{DayBlocks, RollingProximityIdentifier};
+use crate::time::{ENIntervalNumber, UnixTime};
 
 pub(super) type Identifier = [u8; RollingProximityIdentifier::LENGTH];
 
@@ -53,39 +54,33 @@ pub(super) const SIGHTINGS_IN_A_BLOCK: usize = (BEGINNINGS - 8) * 8;
 pub(super) const RECORD: usize = 13;
 
 impl<'a> Part<'a> {
-    /// Adds to `heard` which of `blocks` are stored: the identifiers of a key that begins at `start`, from its interval
-    /// `offset` on. If there is a `tolerance`, only those count that were seen within so many intervals.
+    /// Adds to `heard` which identifiers of a key that begins at `start` are stored, of those from one offset to another.
+    /// If there is a `tolerance`, only those count that were seen within so many intervals.
     #[inline(always)]
     pub(super) fn look_up(
         &self,
         hash: &KeyedHash,
-        blocks: &[Identifier],
-        offset: u8,
+        (backend, day): (Backend, &DayBlocks),
         start: ENIntervalNumber,
+        (first, last): (u8, u8),
         tolerance: Option<u32>,
         heard: &mut HeardIntervals,
     ) {
-        let (chunks, rest) = blocks.as_chunks::<CHUNK>();
-        let mut offset = offset;
-        let mut hit = |chunk: &[Identifier], mut candidates: u64, offset: u8| {
-            while candidates != 0 {
+        let masks = self.candidates(backend, day, first, last);
+        for (mut mask, base) in masks.into_iter().zip((0_u8..).step_by(64)) {
+            while mask != 0 {
                 #[expect(clippy::cast_possible_truncation, reason = "at most 64")]
-                let place = candidates.trailing_zeros() as u8;
-                candidates &= candidates - 1;
-                let Some(identifier) = chunk.get(usize::from(place)) else { break };
+                let offset = base.wrapping_add(mask.trailing_zeros() as u8);
+                mask &= mask - 1;
+                let Some(identifier) = day.0.get(usize::from(offset)) else { break };
                 let bucket = self.bucket_of(hash, identifier);
                 if self.bucket_may_have(bucket, identifier)
-                    && self.was_seen(bucket, identifier, offset.wrapping_add(place), start, tolerance)
+                    && self.was_seen(bucket, identifier, offset, start, tolerance)
                 {
-                    heard.insert(offset.wrapping_add(place));
+                    heard.insert(offset);
                 }
             }
-        };
-        for chunk in chunks {
-            hit(chunk, self.candidates(chunk), offset);
-            offset = offset.wrapping_add(CHUNK_OFFSETS);
         }
-        hit(rest, self.candidates(rest), offset);
     }
 
     /// The sightings of one identifier, ordered by time.
@@ -107,16 +102,38 @@ impl<'a> Part<'a> {
         })
     }
 
-    /// Which of at most 64 identifiers pass the filter, as a mask.
+    /// Which identifiers, of those from one offset to another, pass the filter.
     #[inline(always)]
-    fn candidates(&self, identifiers: &[Identifier]) -> u64 {
+    pub(super) fn candidates(&self, backend: Backend, day: &DayBlocks, first: u8, last: u8) -> [u64; 3] {
+        // For the few that a neighbouring day has it is not worth while.
+        #[cfg(all(feature = "simd", target_arch = "x86_64"))]
+        if backend == Backend::Avx512
+            && last - first >= 48
+            && let Some(avx512) = crate::simd::Avx512::detect()
+        {
+            let mut masks = avx512.candidates(self.filter, &day.0);
+            for (mask, base) in masks.iter_mut().zip((0_u32..).step_by(64)) {
+                *mask &= mask_of(base, first.into(), last.into());
+            }
+            return masks;
+        }
+        #[cfg(not(all(feature = "simd", target_arch = "x86_64")))]
+        let (Backend::Portable | Backend::Avx512) = backend;
         let length = self.filter.len() as u64;
-        // Backwards, so that doubling the mask moves every bit to its place.
-        identifiers.iter().rev().fold(0, |mask, identifier| {
-            let (byte, bit) = filter_place(identifier, length);
-            let byte = self.filter.get(byte).copied().unwrap_or(0);
-            mask + mask + (u64::from(byte) >> bit & 1)
-        })
+        let mut masks = [0; 3];
+        for ((mask, identifiers), base) in masks.iter_mut().zip(day.0.chunks(64)).zip((0..).step_by(64)) {
+            let begin = usize::from(first).saturating_sub(base);
+            let end = (usize::from(last) + 1).saturating_sub(base).min(identifiers.len());
+            let Some(identifiers) = identifiers.get(begin..end) else { continue };
+            // Backwards, so that doubling the mask moves every bit to its place.
+            *mask = identifiers.iter().rev().fold(0_u64, |mask, identifier| {
+                let (byte, bit) = filter_place(identifier, length);
+                let byte = self.filter.get(byte).copied().unwrap_or(0);
+                mask + mask + (u64::from(byte) >> bit & 1)
+            });
+            *mask = mask.checked_shl(begin.try_into().unwrap_or(u32::MAX)).unwrap_or(0);
+        }
+        masks
     }
 
     #[inline(always)]
@@ -195,10 +212,14 @@ impl<'a> Part<'a> {
     }
 }
 
-/// Identifiers whose results fit a mask; a day has three times as many.
-const CHUNK: usize = CHUNK_OFFSETS as usize;
-
-const CHUNK_OFFSETS: u8 = RollingPeriod::FULL_DAY.get() / 3;
+/// The bits of a mask of 64 offsets from `base` on that stand for offsets from `first` to `last`.
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
+#[inline(always)]
+fn mask_of(base: u32, first: u32, last: u32) -> u64 {
+    let from = u64::MAX.checked_shl(first.saturating_sub(base)).unwrap_or(0);
+    let past = u64::MAX.checked_shl((last + 1).saturating_sub(base)).unwrap_or(0);
+    from & !past
+}
 
 /// Where in a filter of so many bytes an identifier's bit is. All bits are used, whatever their number: multiplying
 /// and taking the high half maps 32 bits evenly to less.

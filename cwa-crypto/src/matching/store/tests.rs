@@ -267,11 +267,12 @@ fn use_it<B: AsRef<[u8]>>(received: &ReceivedIdentifiers<B>, sightings: &[Sighti
         // A day of one identifier, so that every step of a search is taken.
         let day = DayBlocks([*sighting.rpi.as_bytes(); 144]);
         let start = ENIntervalNumber::at(sighting.seen_at);
-        let key = DiagnosisKey::new([0; 16], start, RollingPeriod::FULL_DAY);
-        let heard = store.look_up(&key, &day);
-        for offset in heard.iter() {
-            let interval = ENIntervalNumber::new(start.get().saturating_add(offset.into()));
-            let _ = store.sightings_of(sighting.rpi, interval);
+        for backend in Backend::all_available() {
+            let heard = store.look_up(backend, store.near(start), &day);
+            for offset in heard.iter() {
+                let interval = ENIntervalNumber::new(start.get().saturating_add(offset.into()));
+                let _ = store.sightings_of(sighting.rpi, interval);
+            }
         }
     }
 }
@@ -343,6 +344,31 @@ proptest! {
                 prop_assert!(found.contains(sighting));
                 prop_assert!(found.is_sorted_by_key(|sighting| sighting.seen_at));
             }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_backend_takes_the_same_first_look(
+        count in 1..300_u128, first in 0..144_u8, last in 0..144_u8, seed in any::<u32>(),
+    ) {
+        prop_assume!(first <= last);
+        let all = (0..count).map(|i| sighting(spread(i), 0));
+        let received = ReceivedIdentifiers::build(all, Split::Whole, &key());
+        let part = received.parts().next().unwrap();
+        // Some that are stored, and others.
+        let mut day = DayBlocks::ZERO;
+        for (identifier, i) in day.0.iter_mut().zip(0..) {
+            *identifier = spread(u128::from(seed) % 400 + i).to_be_bytes();
+        }
+        let mut expected = [0_u64; 3];
+        for offset in first..=last {
+            let (byte, bit) = filter_place(&day.0[usize::from(offset)], part.filter.len() as u64);
+            expected[usize::from(offset / 64)] |= u64::from(part.filter[byte] >> bit & 1) << (offset % 64);
+        }
+        for backend in Backend::all_available() {
+            prop_assert_eq!(part.candidates(backend, &day, first, last), expected, "{}", backend);
         }
     }
 }
