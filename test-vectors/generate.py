@@ -15,7 +15,7 @@ import sys
 
 sys.dont_write_bytecode = True
 
-from generator import crypto, envelope, export, figures, life_cycle, mistakes, recompute, risk, verification  # noqa: E402
+from generator import crypto, envelope, export, figures, life_cycle, mistakes, profiles, recompute, risk, verification  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 CRYPTOGRAPHY = "Exposure Notification Cryptography Specification v1.2"
@@ -92,7 +92,7 @@ def main():
         figures.add_committed(collection, HERE / "v1")
     functions = crypto.RECOMPUTE | risk.recompute(collection) | verification.RECOMPUTE | export.RECOMPUTE
     carried = recompute.check(collection, functions)
-    for module in [crypto, export, risk, verification, life_cycle, mistakes]:
+    for module in [crypto, export, risk, verification, life_cycle, mistakes, profiles]:
         module.add(collection)
 
     different = []

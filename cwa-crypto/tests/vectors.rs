@@ -6,7 +6,10 @@ use core::str::FromStr;
 use std::process::ExitCode;
 
 use cwa_crypto::derive::{Backend, derive_with};
-use cwa_crypto::matching::{ComputedAttenuation, Rules, Sighting, find};
+use cwa_crypto::matching::{
+    ComputedAttenuation, Consequence, Matcher, ReceivedIdentifiers, Rules, Sighting, Split, StatedKey,
+    StoreKey,
+};
 use cwa_crypto::metadata::CalibrationConfidence;
 use cwa_crypto::rpi::Identifiers;
 use cwa_crypto::schedule::{Consent, ConsentError, DayKeyError, SameDayPolicy, ScheduledKey};
@@ -36,7 +39,11 @@ fn main() -> ExitCode {
                 "attenuation" => attenuation,
                 _ => continue,
             };
-            for test in group.tests {
+            for mut test in group.tests {
+                // The rules of a group are those of its inputs.
+                if let (Some(rules), Some(input)) = (group.data.get("rules"), test.input.as_object_mut()) {
+                    input.insert("rules".to_owned(), rules.clone());
+                }
                 let name = format!("{}::tc{}", group.family, test.tc_id);
                 trials.push(Trial::test(name, move || {
                     judge(check(&test.input, &test.expected), &test);
@@ -322,30 +329,84 @@ fn attenuation(input: &Value, expected: &Value) -> Result<(), &'static str> {
 }
 
 fn matching(input: &Value, expected: &Value) -> Result<(), &'static str> {
-    let keys = input["keys"].as_array().unwrap().iter().map(diagnosis_key);
-    let keys: Vec<_> = keys.collect::<Result<_, _>>()?;
+    let mut rules = input.get("rules").map_or(Rules::SPEC, parse);
+    if let Some(now) = input.get("now") {
+        rules = rules.at(UnixTime::from_secs(now.as_u64().unwrap()));
+    }
     let sightings = input["sightings"].as_array().unwrap().iter().map(|sighting| {
         let rssi = i8::try_from(sighting["rssi_dbm"].as_i64().unwrap()).unwrap();
         let seen_at = UnixTime::from_secs(sighting["seen_at"].as_u64().unwrap());
         Sighting::new(parse(&sighting["rpi"]), parse(&sighting["aem"]), rssi, seen_at)
     });
-    let found = find(keys, sightings, Rules::SPEC).matches;
-    let expected = expected["matches"].as_array().unwrap();
-    assert_eq!(found.len(), expected.len());
-    for (found, expected) in found.iter().zip(expected) {
-        let computed = json!({
-            "key_data": hex::encode(found.key.key_data),
-            "interval": found.interval.get(),
-            "rpi": found.sighting.rpi.to_string(),
-            "seen_at": found.sighting.seen_at.as_secs(),
-            "tx_power_dbm": found.metadata.ok().map(|metadata| metadata.transmit_power().dbm()),
-            "attenuation_db": found.attenuation.map(ComputedAttenuation::db),
+    let received = ReceivedIdentifiers::build(sightings, Split::Whole, &StoreKey::from_bytes([7; 16]));
+    let mut matcher = Matcher::new(&received);
+    matcher.push_keys(&read_keys(rules, &input["keys"])?);
+    if let Some(revised) = input.get("revised_keys") {
+        matcher.push_revised_keys(&read_keys(rules, revised)?);
+    }
+    let found = matcher.finish(rules);
+    let sighted = |key: &DiagnosisKey, interval: ENIntervalNumber, sighting: &Sighting| {
+        json!({
+            "key_data": hex::encode(key.key_data),
+            "interval": interval.get(),
+            "rpi": sighting.rpi.to_string(),
+            "seen_at": sighting.seen_at.as_secs(),
+        })
+    };
+    let matches = found.matches.iter().map(|found| {
+        let mut computed = sighted(&found.key, found.interval, &found.sighting);
+        computed["tx_power_dbm"] = found.metadata.ok().map(|metadata| metadata.transmit_power().dbm()).into();
+        computed["attenuation_db"] = found.attenuation.map(ComputedAttenuation::db).into();
+        computed["calibration_confidence"] =
+            found.calibration_confidence.map(CalibrationConfidence::number).into();
+        computed["report_type"] = found.key.report_type.map(ReportType::number).into();
+        computed
+    });
+    compare_all(matches.collect(), &expected["matches"]);
+    if let Some(expected) = expected.get("dropped") {
+        let dropped = found.dropped.iter().map(|dropped| {
+            let mut computed = sighted(&dropped.key, dropped.interval, &dropped.sighting);
+            computed["reason"] = dropped.reason.name().into();
+            computed
         });
-        for (member, value) in expected.as_object().unwrap() {
-            assert_eq!(&computed[member], value, "{member}");
-        }
+        compare_all(dropped.collect(), expected);
     }
     Ok(())
+}
+
+/// Each value is expected once, in any order; members that nobody asks for are not compared.
+fn compare_all(mut computed: Vec<Value>, expected: &Value) {
+    let expected = expected.as_array().unwrap();
+    assert_eq!(computed.len(), expected.len(), "{computed:?}");
+    for expected in expected {
+        let is_same = |computed: &Value| {
+            expected.as_object().unwrap().iter().all(|(member, value)| &computed[member] == value)
+        };
+        let Some(place) = computed.iter().position(is_same) else {
+            panic!("expected {expected} of {computed:?}")
+        };
+        computed.swap_remove(place);
+    }
+}
+
+/// The keys that rules make of what is stated.
+fn read_keys(rules: Rules, stated: &Value) -> Result<Vec<DiagnosisKey>, &'static str> {
+    let mut keys = Vec::new();
+    for value in stated.as_array().unwrap() {
+        let start = ENIntervalNumber::new(number(&value["rolling_start_interval_number"]));
+        let key_data = bytes(&value["key_data"]).try_into().map_err(|_| "key_data")?;
+        let mut stated = StatedKey::new(key_data, start);
+        stated.rolling_period =
+            value.get("rolling_period").map(|period| period.as_i64().unwrap().try_into().unwrap());
+        stated.report_type =
+            value.get("report_type").map(|number| ReportType::try_from(number.as_i64().unwrap()).unwrap());
+        match rules.read(stated) {
+            Ok(read) => keys.extend(read),
+            Err(refusal) if refusal.consequence == Consequence::KeySkipped => {}
+            Err(_) => return Err("rolling_period"),
+        }
+    }
+    Ok(keys)
 }
 
 fn diagnosis_key(value: &Value) -> Result<DiagnosisKey, &'static str> {

@@ -140,9 +140,9 @@ impl From<&Match> for FoundMatch {
     }
 }
 
-/// A sighting of a key's identifier that does not count, as it is printed.
+/// A sighting of a key's identifier that does not count, as it is printed, and as vectors tell it.
 #[derive(Serialize)]
-struct FoundDrop {
+pub(crate) struct FoundDrop {
     key_data: String,
     interval: u32,
     rpi: String,

@@ -2,7 +2,9 @@
 
 use core::fmt::Display;
 
-use cwa_crypto::matching::{Rules, Sighting, find};
+use cwa_crypto::matching::{
+    Consequence, Matcher, ReceivedIdentifiers, Rules, Sighting, Split, StatedKey, StoreKey,
+};
 use cwa_crypto::metadata::CalibrationConfidence;
 use cwa_crypto::{
     Advertisement, AssociatedEncryptedMetadata, AssociatedEncryptedMetadataKey, Attenuation,
@@ -15,7 +17,7 @@ use serde_json::{Map, Value};
 use super::{
     Outcome, Problem, bytes, judge, key_life_cycle, known_mistakes, member, optional, refused, same,
 };
-use crate::commands::match_::FoundMatch;
+use crate::commands::match_::{FoundDrop, FoundMatch};
 
 pub(super) fn run(family: &str, group: &Group, test: &Test) -> Outcome {
     let Some(input) = group.resolve(&test.input) else {
@@ -120,30 +122,68 @@ fn attenuation(input: &Value, expected: &Value) -> Result<(), Problem> {
 pub(super) fn matching(group: &Group, input: &Value, expected: &Value) -> Result<(), Problem> {
     let rules = group.data.get("rules").or_else(|| input.get("rules")).and_then(Value::as_str);
     let rules: Rules = rules.unwrap_or(Rules::SPEC.name()).parse().map_err(refused("rules"))?;
-    let keys = member::<Vec<Value>>(input, "keys")?;
-    let revised = optional::<Vec<Value>>(input, "revised_keys")?.unwrap_or_default();
-    let keys: Vec<_> = keys.iter().chain(&revised).map(key).collect::<Result<_, _>>()?;
+    let rules = match optional(input, "now")? {
+        Some(now) => rules.at(UnixTime::from_secs(now)),
+        None => rules,
+    };
+    let keys = read_keys(rules, &member::<Vec<Value>>(input, "keys")?)?;
+    let revised = read_keys(rules, &optional::<Vec<Value>>(input, "revised_keys")?.unwrap_or_default())?;
     let sightings: Vec<Sighting> = member(input, "sightings")?;
-    let found = find(keys, sightings, rules);
-
-    let expected: Vec<Map<String, Value>> = member(expected, "matches")?;
-    same("number of matches", &found.matches.len(), &expected.len())?;
-    // The order is ours alone. Members that the vector does not speak of are not compared.
-    let mut left: Vec<Map<String, Value>> = Vec::new();
-    for found in &found.matches {
-        let found = serde_json::to_value(FoundMatch::from(found)).map_err(|error| error.to_string())?;
-        left.push(serde_json::from_value(found).map_err(|error| error.to_string())?);
+    // Not secret: vectors flood nothing.
+    let received = ReceivedIdentifiers::build(sightings, Split::Whole, &StoreKey::from_bytes([0; 16]));
+    let mut matcher = Matcher::new(&received);
+    matcher.push_keys(&keys);
+    matcher.push_revised_keys(&revised);
+    let found = matcher.finish(rules);
+    same_set("match", found.matches.iter().map(FoundMatch::from), &member::<Vec<_>>(expected, "matches")?)?;
+    if let Some(dropped) = optional::<Vec<_>>(expected, "dropped")? {
+        same_set("drop", found.dropped.iter().map(FoundDrop::from), &dropped)?;
     }
+    Ok(())
+}
+
+/// Compares what was found with what is expected, each once, in any order. Members that the vector does not speak of
+/// are not compared.
+fn same_set(
+    what: &str,
+    found: impl Iterator<Item = impl serde::Serialize>,
+    expected: &[Map<String, Value>],
+) -> Result<(), Problem> {
+    let mut left = Vec::new();
+    for found in found {
+        left.push(serde_json::to_value(found).map_err(|error| error.to_string())?);
+    }
+    same(&format!("number of: {what}"), &left.len(), &expected.len())?;
     for expected in expected {
-        let is_same =
-            |found: &Map<String, Value>| expected.iter().all(|(name, value)| found.get(name) == Some(value));
+        let is_same = |found: &Value| expected.iter().all(|(name, value)| found.get(name) == Some(value));
         let Some(place) = left.iter().position(is_same) else {
-            let (expected, left) = (Value::from(expected), Value::from_iter(left));
-            return Err(Problem::Wrong(format!("expected the match {expected}, computed {left}")));
+            let (expected, left) = (Value::from(expected.clone()), Value::from(left));
+            return Err(Problem::Wrong(format!("expected the {what} {expected}, computed {left}")));
         };
         left.swap_remove(place);
     }
     Ok(())
+}
+
+/// The keys that rules make of what is stated.
+fn read_keys(rules: Rules, stated: &[Value]) -> Result<Vec<DiagnosisKey>, Problem> {
+    let mut keys = Vec::new();
+    for value in stated {
+        let start = ENIntervalNumber::new(member(value, "rolling_start_interval_number")?);
+        let key_data = bytes(value, "key_data")?;
+        let key = DiagnosisKey::from_slice(&key_data, start, RollingPeriod::default());
+        let mut stated = StatedKey::new(key.map_err(refused("key_data"))?.key_data, start);
+        stated.rolling_period = optional(value, "rolling_period")?;
+        if let Some(number) = optional::<i64>(value, "report_type")? {
+            stated.report_type = Some(ReportType::try_from(number).map_err(refused("report_type"))?);
+        }
+        match rules.read(stated) {
+            Ok(read) => keys.extend(read),
+            Err(refusal) if refusal.consequence == Consequence::KeySkipped => {}
+            Err(refusal) => return Err(refused("rolling_period")(refusal)),
+        }
+    }
+    Ok(keys)
 }
 
 /// The keys of a day, as far as they are known.
