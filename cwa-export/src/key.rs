@@ -1,6 +1,7 @@
 //! One key of an export, with the presence of every field kept.
 
 use cwa_crypto::diagnosis::{DaysSinceOnsetOfSymptomsError, ReportTypeError, TransmissionRiskLevelError};
+use cwa_crypto::matching::StatedKey;
 use cwa_crypto::tek::KeyLengthError;
 use cwa_crypto::time::RollingPeriodError;
 use cwa_crypto::{
@@ -196,6 +197,22 @@ impl TryFrom<RawKey<'_>> for ExportKey {
             days_since_onset_of_symptoms: number(raw.days_since_onset_of_symptoms)?,
             variant_of_concern: number(raw.variant_of_concern)?,
         })
+    }
+}
+
+impl TryFrom<RawKey<'_>> for StatedKey {
+    type Error = KeyError;
+
+    /// The key with whatever rolling period it states: what that means is for [rules](cwa_crypto::matching::Rules::read)
+    /// to say. All else has to be in range.
+    fn try_from(raw: RawKey<'_>) -> Result<Self, Self::Error> {
+        let key = ExportKey::try_from(RawKey { rolling_period: None, ..raw })?.diagnosis_key();
+        let mut stated = Self::new(key.key_data, key.rolling_start_interval_number);
+        stated.rolling_period = raw.rolling_period;
+        stated.transmission_risk_level = key.transmission_risk_level;
+        stated.report_type = key.report_type;
+        stated.days_since_onset_of_symptoms = key.days_since_onset_of_symptoms;
+        Ok(stated)
     }
 }
 

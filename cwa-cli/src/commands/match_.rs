@@ -1,10 +1,11 @@
 //! `cwa match`: diagnosis keys against received identifiers.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use cwa_crypto::UnixTime;
-use cwa_crypto::matching::{ComputedAttenuation, Dropped, Match, Matcher, Rules};
+use cwa_crypto::matching::{ComputedAttenuation, Dropped, Match, Matching, Rule, Rules};
 use cwa_crypto::metadata::CalibrationConfidence;
 use serde::Serialize;
 
@@ -14,13 +15,18 @@ use crate::failure::Failure;
 use crate::output::{Output, style};
 use crate::sightings::{SightingsArguments, Skipped};
 
+mod compare;
 mod explain;
 mod keys;
+mod lanes;
 
-use keys::{KeySource, Stated};
+use compare::Difference;
+use keys::KeySource;
+use lanes::{Lanes, RefusedKey};
 
 /// Arguments of `cwa match`.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = table_of_rules())]
 pub(crate) struct MatchArguments {
     #[command(flatten)]
     sightings: SightingsArguments,
@@ -32,9 +38,12 @@ pub(crate) struct MatchArguments {
     /// Take exports that nobody has signed, or nobody who is trusted.
     #[arg(long)]
     danger_accept_unverified: bool,
-    /// The rules by which a sighting counts: spec, google, apple, microg.
-    #[arg(long, value_name = "NAME", default_value = "spec")]
-    rules: Rules,
+    /// The rules by which a sighting counts: spec, google, apple, microg; several, divided by commas, are shown side by
+    /// side.
+    ///
+    /// Rules on the age of sightings take --now for the present, or else the end of the latest export.
+    #[arg(long, value_name = "NAME", default_value = "spec", value_delimiter = ',')]
+    rules: Vec<Rules>,
     /// Say for each sighting why it counts or does not.
     #[arg(long)]
     explain: bool,
@@ -52,45 +61,138 @@ struct Found {
     sightings: usize,
     /// What the file of sightings holds besides, by reason.
     skipped: Vec<Skipped>,
+    /// Of the first rules.
+    matches: Vec<FoundMatch>,
+    /// Of the first rules.
+    dropped: Vec<FoundDrop>,
+    /// Of the first rules.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    refused_keys: Vec<RefusedKey>,
+    /// With several rules: what each of them found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profiles: Option<Vec<Profile>>,
+    /// With several rules: the sightings on which they do not agree.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    differences: Option<Vec<Difference>>,
+}
+
+/// What one set of rules found, as it is printed.
+#[derive(Serialize)]
+struct Profile {
+    rules: &'static str,
     matches: Vec<FoundMatch>,
     dropped: Vec<FoundDrop>,
+    refused_keys: Vec<RefusedKey>,
+}
+
+/// What one set of rules found.
+struct Judged {
+    rules: Rules,
+    matching: Matching,
+    refused: Vec<RefusedKey>,
+}
+
+impl Judged {
+    /// The rule for which nothing was read that others read.
+    fn unread_by(&self) -> Rule {
+        self.refused.first().map_or(Rule::Revisions, |refused| refused.rule)
+    }
+
+    fn print(&self, explain: bool) -> Profile {
+        let rules = self.rules;
+        let found = |found: &Match| FoundMatch {
+            explanation: explain.then(|| explain::of_match(found, rules)),
+            ..FoundMatch::from(found)
+        };
+        let dropped = |dropped: &Dropped| FoundDrop {
+            explanation: explain.then(|| explain::of_drop(dropped)),
+            ..FoundDrop::from(dropped)
+        };
+        Profile {
+            rules: rules.name(),
+            matches: self.matching.matches.iter().map(found).collect(),
+            dropped: self.matching.dropped.iter().map(dropped).collect(),
+            refused_keys: self.refused.clone(),
+        }
+    }
 }
 
 impl MatchArguments {
     pub(crate) fn run(&self, global: &Global, output: &mut Output) -> Result<Answer, Failure> {
         let (received, skipped) = self.sightings.received(global)?;
-        let source =
-            KeySource { trusted: self.trust.store()?, accept_unverified: self.danger_accept_unverified };
+        let source = KeySource {
+            trusted: self.trust.store()?,
+            accept_unverified: self.danger_accept_unverified,
+            accept_odd_keys: self.rules != [Rules::SPEC],
+        };
         let packages = source.open(&self.exports)?;
         let exports = source.believe(&packages)?;
-        let mut matcher = Matcher::new(&received);
-        let keys = keys::push_pieces(&exports, |keys, stated| match stated {
-            Stated::AtFirst => matcher.push_keys(keys),
-            Stated::Revised => matcher.push_revised_keys(keys),
-        });
-        let matching = matcher.finish(self.rules);
-        let is_match = !matching.matches.is_empty();
-        let document = Found {
-            rules: self.rules.name(),
-            keys,
-            sightings: received.sighting_count(),
-            skipped,
-            matches: matching.matches.iter().map(|found| self.found(found)).collect(),
-            dropped: matching.dropped.iter().map(|dropped| self.dropped(dropped)).collect(),
+        let now =
+            global.now.or_else(|| exports.iter().filter_map(|export| export.content.end_timestamp()).max());
+        let rules = self.rules.iter().map(|rules| now.map_or(*rules, |now| rules.at(now)));
+        let mut lanes = Lanes::new(&received, &rules.collect::<Vec<_>>());
+        exports.iter().for_each(|export| lanes.push(export));
+        let (lanes, keys) = lanes.finish();
+        let judged: Vec<_> = lanes
+            .into_iter()
+            .map(|(rules, matcher, refused)| Judged { rules, matching: matcher.finish(rules), refused })
+            .collect();
+        self.answer(&judged, Heading { keys, sightings: received.sighting_count(), skipped }, output)
+    }
+
+    fn answer(&self, judged: &[Judged], heading: Heading, output: &mut Output) -> Result<Answer, Failure> {
+        let Heading { keys, sightings, skipped } = heading;
+        let mut profiles: Vec<_> = judged.iter().map(|judged| judged.print(self.explain)).collect();
+        let rows = compare::rows(judged);
+        let is_match = judged.first().is_some_and(|judged| !judged.matching.matches.is_empty());
+        let first = match (profiles.len(), judged.first()) {
+            (1, Some(one)) => {
+                if let Some(refused) = one.refused.iter().find(|refused| refused.refused == "file") {
+                    return Err(refused.failure());
+                }
+                profiles.remove(0)
+            }
+            (_, Some(first)) => first.print(self.explain),
+            (_, None) => return Err(Failure::usage("CWA-E0206", "--rules names none")),
         };
-        output.answer("cwa.match/1", &document, |text| write_found(text, &document))?;
+        let differing = rows.iter().filter(|row| !row.decided_by.is_empty());
+        let differences = differing.map(|row| Difference::new(row, judged)).collect();
+        let is_one = profiles.is_empty();
+        let Profile { rules, matches, dropped, refused_keys } = first;
+        let document = Found {
+            rules,
+            keys,
+            sightings,
+            skipped,
+            matches,
+            dropped,
+            refused_keys,
+            profiles: (!is_one).then_some(profiles),
+            differences: (!is_one).then_some(differences),
+        };
+        output.answer("cwa.match/1", &document, |text| match &document.profiles {
+            None => write_found(text, &document, judged),
+            Some(profiles) => {
+                let names: Vec<_> = profiles.iter().map(|profile| profile.rules).collect();
+                writeln!(text, "{keys} keys, {sightings} sightings, rules {}", names.join(", "))?;
+                for profile in profiles {
+                    write!(text, "{:6}  ", profile.rules)?;
+                    write_count(text, &profile.matches)?;
+                    write_refused(text, &profile.refused_keys)?;
+                }
+                compare::write(text, judged, &rows, self.explain)?;
+                write_unevaluated(text, judged)
+            }
+        })?;
         Ok(if self.exit_status && !is_match { Answer::No } else { Answer::Yes })
     }
+}
 
-    fn found(&self, found: &Match) -> FoundMatch {
-        let explanation = self.explain.then(|| explain::of_match(found, self.rules));
-        FoundMatch { explanation, ..FoundMatch::from(found) }
-    }
-
-    fn dropped(&self, dropped: &Dropped) -> FoundDrop {
-        let explanation = self.explain.then(|| explain::of_drop(dropped));
-        FoundDrop { explanation, ..FoundDrop::from(dropped) }
-    }
+/// What was looked at.
+struct Heading {
+    keys: usize,
+    sightings: usize,
+    skipped: Vec<Skipped>,
 }
 
 /// A match as it is printed, and as vectors tell it.
@@ -166,18 +268,11 @@ impl From<&Dropped> for FoundDrop {
     }
 }
 
-fn write_found(text: &mut dyn Write, found: &Found) -> io::Result<()> {
-    let (strong, good, warning, faint) = (style::STRONG, style::GOOD, style::WARNING, style::FAINT);
+fn write_found(text: &mut dyn Write, found: &Found, judged: &[Judged]) -> io::Result<()> {
+    let (strong, warning, faint) = (style::STRONG, style::WARNING, style::FAINT);
     writeln!(text, "{} keys, {} sightings, rules {}", found.keys, found.sightings, found.rules)?;
-    let sightings = found.matches.len();
-    if sightings == 0 {
-        writeln!(text, "{strong}nothing matched{strong:#}")?;
-    } else {
-        let mut keys: Vec<_> = found.matches.iter().map(|found| &found.key_data).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        writeln!(text, "{good}{sightings} sightings match{good:#}, of {} keys", keys.len())?;
-    }
+    write_count(text, &found.matches)?;
+    write_refused(text, &found.refused_keys)?;
     for found in &found.matches {
         separate(text, found.explanation.as_deref())?;
         let seen_at = when(UnixTime::from_secs(found.seen_at));
@@ -201,7 +296,51 @@ fn write_found(text: &mut dyn Write, found: &Found) -> io::Result<()> {
     if !found.dropped.is_empty() && found.dropped.iter().all(|dropped| dropped.explanation.is_none()) {
         writeln!(text, "{faint}--explain says why sightings were dropped{faint:#}")?;
     }
+    write_unevaluated(text, judged)
+}
+
+/// Says which rules could not be looked at.
+fn write_unevaluated(text: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
+    let faint = style::FAINT;
+    for judged in judged {
+        if let Some(rule) = judged.rules.unevaluated() {
+            let name = judged.rules.name();
+            writeln!(text, "{faint}{name}: {rule} was not looked at; it needs --now{faint:#}")?;
+        }
+    }
     Ok(())
+}
+
+fn write_count(text: &mut dyn Write, matches: &[FoundMatch]) -> io::Result<()> {
+    let (strong, good) = (style::STRONG, style::GOOD);
+    if matches.is_empty() {
+        return writeln!(text, "{strong}nothing matched{strong:#}");
+    }
+    let keys: BTreeSet<_> = matches.iter().map(|found| &found.key_data).collect();
+    writeln!(text, "{good}{} sightings match{good:#}, of {} keys", matches.len(), keys.len())
+}
+
+fn write_refused(text: &mut dyn Write, refused: &[RefusedKey]) -> io::Result<()> {
+    let bad = style::BAD;
+    refused.iter().try_for_each(|refused| writeln!(text, "{bad}{}{bad:#}", refused.sentence()))
+}
+
+/// The rules and their differences, for people: under each rule, who says what.
+fn table_of_rules() -> String {
+    let mut text = "The rules, and where they differ (* the specification is silent):".to_owned();
+    for rule in Rule::ALL {
+        let mark = if rule.is_implementation_defined() { " *" } else { "" };
+        text.push_str(&format!("\n  {rule}{mark}"));
+        let mut left = Rules::ALL.to_vec();
+        while let Some(choice) = left.first().map(|rules| rules.choice(rule).to_string()) {
+            let (same, other): (Vec<_>, Vec<_>) =
+                left.into_iter().partition(|rules| rules.choice(rule).to_string() == choice);
+            let names: Vec<_> = same.iter().map(Rules::name).collect();
+            text.push_str(&format!("\n    {}: {choice}", names.join(", ")));
+            left = other;
+        }
+    }
+    text
 }
 
 /// A blank line where what follows takes several.

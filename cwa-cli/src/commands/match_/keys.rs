@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use cwa_crypto::{DiagnosisKey, TemporaryExposureKey};
 use cwa_export::archive::{self, Archive};
 use cwa_export::content::ExportContent;
+use cwa_export::finding::{Code, Finding};
 use cwa_export::header;
 use cwa_export::trust::TrustStore;
-use cwa_export::verify::{UnverifiedExport, VerifyError};
+use cwa_export::verify::{Profile, UnverifiedExport, VerifyError};
 
 use crate::failure::{Failure, Kind};
 use crate::input;
@@ -17,15 +18,17 @@ pub(crate) struct KeySource {
     pub(crate) trusted: TrustStore,
     /// Whether anybody's are.
     pub(crate) accept_unverified: bool,
+    /// Whether exports with keys that are none, or that stand there twice, are read for the rules to judge.
+    pub(crate) accept_odd_keys: bool,
 }
 
 impl KeySource {
     /// The exports that are believed, of all that were opened, the one that ends first in front: what is said last of a
     /// key is what holds.
-    pub(crate) fn believe<'a>(&self, packages: &'a [Package]) -> Result<Vec<ExportContent<'a>>, Failure> {
+    pub(crate) fn believe<'a>(&self, packages: &'a [Package]) -> Result<Vec<Believed<'a>>, Failure> {
         let mut exports =
             packages.iter().map(|package| self.believe_one(package)).collect::<Result<Vec<_>, _>>()?;
-        exports.sort_by_key(|export| (export.end_timestamp(), export.start_timestamp()));
+        exports.sort_by_key(|export| (export.content.end_timestamp(), export.content.start_timestamp()));
         Ok(exports)
     }
 
@@ -56,7 +59,7 @@ impl KeySource {
         Ok(Package { path: path.to_owned(), files })
     }
 
-    fn believe_one<'a>(&self, package: &'a Package) -> Result<ExportContent<'a>, Failure> {
+    fn believe_one<'a>(&self, package: &'a Package) -> Result<Believed<'a>, Failure> {
         let Package { path, files } = package;
         let (export_bin, export_sig) = match files {
             Files::Archive(archive) => (archive.export_bin(), archive.export_sig()),
@@ -65,13 +68,30 @@ impl KeySource {
         let export = UnverifiedExport::parse(export_bin, export_sig)
             .map_err(|error| unreadable(path).caused_by(error))?;
         if self.accept_unverified {
-            return Ok(export.danger_accept_unverified());
+            let content = export.danger_accept_unverified();
+            let usable = content.keys().count() + content.revised_keys().count();
+            let has_odd_keys = usable != content.key_count() + content.revised_key_count();
+            return Ok(Believed { path, content, has_odd_keys });
         }
-        export
-            .verify(&self.trusted)
-            .map(|verified| verified.content().clone())
+        let is_odd = |finding: &Finding| matches!(finding.code, Code::KeyInvalid | Code::DuplicateKey);
+        let (verified, has_odd_keys) = match export.clone().verify(&self.trusted) {
+            Err(VerifyError::Refused { findings }) if self.accept_odd_keys && findings.iter().all(is_odd) => {
+                (export.verify_as(&self.trusted, Profile::Lenient), true)
+            }
+            verified => (verified, false),
+        };
+        verified
+            .map(|verified| Believed { path, content: verified.content().clone(), has_odd_keys })
             .map_err(|error| not_believed(path, error))
     }
+}
+
+/// The content of an export that is believed.
+pub(crate) struct Believed<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) content: ExportContent<'a>,
+    /// Whether there may be keys that not all rules read alike.
+    pub(crate) has_odd_keys: bool,
 }
 
 /// An export that was read, whoever made it.
@@ -85,24 +105,16 @@ enum Files {
     Apart { export_bin: Vec<u8>, export_sig: Vec<u8> },
 }
 
-/// Shows `push` all keys in pieces, each once, and how many different ones there were.
-///
-/// Revised keys come after the keys of their export. Of each key 16 bytes are kept, to count them.
+/// Shows `push` all keys of an export in pieces, each once, and notes them in `seen`; revised keys come after the others.
 pub(crate) fn push_pieces(
-    exports: &[ExportContent<'_>],
+    content: &ExportContent<'_>,
+    seen: &mut Vec<[u8; TemporaryExposureKey::LENGTH]>,
     mut push: impl FnMut(&[DiagnosisKey], Stated),
-) -> usize {
-    let mut seen = Vec::new();
-    let mut piece = Vec::with_capacity(PIECE);
-    for export in exports {
-        seen.reserve(export.key_count());
-        pieces(export.keys(), &mut piece, &mut seen, |piece| push(piece, Stated::AtFirst));
-        pieces(export.revised_keys(), &mut piece, &mut seen, |piece| push(piece, Stated::Revised));
-    }
-    // Exports are sorted, and this sort is quick with what is.
-    seen.sort();
-    seen.dedup();
-    seen.len()
+) {
+    let mut piece = Vec::with_capacity(PIECE.min(content.key_count()));
+    seen.reserve(content.key_count());
+    pieces(content.keys(), &mut piece, seen, |piece| push(piece, Stated::AtFirst));
+    pieces(content.revised_keys(), &mut piece, seen, |piece| push(piece, Stated::Revised));
 }
 
 /// Where in its export a key stands.
