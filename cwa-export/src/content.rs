@@ -81,14 +81,27 @@ impl<'a> ExportContent<'a> {
         self.anomalies
     }
 
+    /// Whether every key and revised key can be used, so that [`keys`](Self::keys) and
+    /// [`revised_keys`](Self::revised_keys) leave none out.
+    #[must_use]
+    pub const fn all_keys_are_usable(&self) -> bool {
+        !self.head.has_unusable_keys
+    }
+
+    /// Whether the bytes of each key, revised or not, are greater than those of the key before it, so that no two are
+    /// the same. Most publishers sort.
+    pub(crate) const fn keys_ascend(&self) -> bool {
+        !self.head.has_keys_out_of_order
+    }
+
     /// The keys as a device takes them, in the order of the file. A key that cannot be used is left out.
     pub fn keys(&self) -> impl Iterator<Item = DiagnosisKey> + use<'a> {
-        usable(self.raw(KEYS)).map(|key| key.diagnosis_key())
+        UsableKeys(self.raw(KEYS))
     }
 
     /// The revised keys as a device takes them, in the order of the file. A key that cannot be used is left out.
     pub fn revised_keys(&self) -> impl Iterator<Item = DiagnosisKey> + use<'a> {
-        usable(self.raw(REVISED_KEYS)).map(|key| key.diagnosis_key())
+        UsableKeys(self.raw(REVISED_KEYS))
     }
 
     /// The keys as they stand on the wire, usable or not.
@@ -135,7 +148,12 @@ impl<'a> ExportContent<'a> {
         let message = header::strip(export_bin)?;
         let (mut head, mut anomalies) = (Head::default(), Anomalies::default());
         let mut seen = Seen::default();
-        for field in Fields::new(message) {
+        let mut fields = Fields::new(message);
+        loop {
+            while let Some(message) = fields.next_short(KEYS_TAG) {
+                head.read_key(message, false, &mut anomalies)?;
+            }
+            let Some(field) = fields.next() else { break };
             let field = field.map_err(ParseContentError::Message)?;
             anomalies.look_at(&field);
             if field.number <= REGION || field.number == BATCH_NUM || field.number == BATCH_SIZE {
@@ -147,10 +165,13 @@ impl<'a> ExportContent<'a> {
     }
 
     /// The keys of one field; `parse` has read every one of them without an error.
-    fn raw(&self, number: u32) -> impl Iterator<Item = RawKey<'a>> + use<'a> {
+    fn raw(&self, number: u32) -> RawKeys<'a> {
         // `parse` has counted them: most files have no revised keys, and none is walked through for their sake.
-        let count = if number == KEYS { self.head.keys } else { self.head.revised_keys };
-        RawKeys { number, rest: if count == 0 { &[] } else { self.message } }
+        let (count, tag) = match number {
+            KEYS => (self.head.keys, KEYS_TAG),
+            _ => (self.head.revised_keys, REVISED_KEYS_TAG),
+        };
+        RawKeys { number, tag, fields: Fields::new(if count == 0 { &[] } else { self.message }) }
     }
 }
 
@@ -281,6 +302,10 @@ const SIGNATURE_INFOS: u32 = 6;
 const KEYS: u32 = 7;
 const REVISED_KEYS: u32 = 8;
 
+// Their tags: number and wire type, length-delimited.
+const KEYS_TAG: u8 = 7 << 3 | 2;
+const REVISED_KEYS_TAG: u8 = 8 << 3 | 2;
+
 /// Everything but the keys.
 #[derive(Clone, Debug, Default)]
 struct Head<'a> {
@@ -292,6 +317,10 @@ struct Head<'a> {
     signature_infos: Vec<SignatureInfo>,
     keys: usize,
     revised_keys: usize,
+    has_unusable_keys: bool,
+    has_keys_out_of_order: bool,
+    /// As a number, which is quicker to compare than bytes.
+    last_key_data: Option<u128>,
 }
 
 impl<'a> Head<'a> {
@@ -317,15 +346,34 @@ impl<'a> Head<'a> {
                 self.signature_infos.push(info);
             }
             KEYS | REVISED_KEYS => {
-                let revised = field.number == REVISED_KEYS;
-                let count = if revised { &mut self.revised_keys } else { &mut self.keys };
-                *count = count.saturating_add(1);
-                let number = *count;
-                RawKey::read(field.bytes().map_err(Message)?, anomalies)
-                    .map_err(|reason| ParseContentError::Key { number, revised, reason })?;
+                let message = field.bytes().map_err(Message)?;
+                self.read_key(message, field.number == REVISED_KEYS, anomalies)?;
             }
             _ => anomalies.unknown_fields += 1,
         }
+        Ok(())
+    }
+
+    /// Counts a key, and notes what spares a second look at all of them.
+    #[inline]
+    fn read_key(
+        &mut self,
+        message: &[u8],
+        revised: bool,
+        anomalies: &mut Anomalies,
+    ) -> Result<(), ParseContentError> {
+        let count = if revised { &mut self.revised_keys } else { &mut self.keys };
+        *count = count.saturating_add(1);
+        let number = *count;
+        let key = RawKey::read(message, anomalies).map_err(|reason| ParseContentError::Key {
+            number,
+            revised,
+            reason,
+        })?;
+        self.has_unusable_keys |= ExportKey::try_from(key).is_err();
+        let key_data = key.number();
+        self.has_keys_out_of_order |= key_data.is_some() && key_data <= self.last_key_data;
+        self.last_key_data = key_data.or(self.last_key_data);
         Ok(())
     }
 }
@@ -355,8 +403,10 @@ impl SignatureInfo {
     }
 }
 
+// Inlined, as is what follows: a key that is returned through memory is written field by field and read back several
+// fields at once, for which a processor waits longer than all of the reading takes.
 impl<'a> RawKey<'a> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn read(message: &'a [u8], anomalies: &mut Anomalies) -> Result<Self, ReadError> {
         match Self::read_canonical(message) {
             Some(key) => Ok(key),
@@ -366,7 +416,7 @@ impl<'a> RawKey<'a> {
 
     /// A key as every known publisher writes it: known fields in ascending order, each once, each number not negative
     /// and in its shortest form. `None` says nothing about the message but that it takes a closer look.
-    #[inline]
+    #[inline(always)]
     fn read_canonical(message: &'a [u8]) -> Option<Self> {
         let (key_data, rest) = match message {
             [KEY_DATA_TAG, length @ 0..0x80, rest @ ..] => {
@@ -424,7 +474,7 @@ const KEY_DATA_TAG: u8 = 0x0a;
 
 /// The number of the field with this tag if the field is there, and what is behind it. `None` for a number that is
 /// negative, too long, or not in its shortest form.
-#[inline]
+#[inline(always)]
 fn canonical_number(tag: u8, bytes: &[u8]) -> Option<(Option<i32>, &[u8])> {
     match bytes {
         [found, number @ 0..0x80, rest @ ..] if *found == tag => Some((Some((*number).into()), rest)),
@@ -449,10 +499,24 @@ fn canonical_number(tag: u8, bytes: &[u8]) -> Option<(Option<i32>, &[u8])> {
     }
 }
 
-/// The keys of one field, one after the other. A walk of its own beside [`Fields`]: a file has a million of them.
+/// The keys of one field, one after the other.
 struct RawKeys<'a> {
     number: u32,
-    rest: &'a [u8],
+    tag: u8,
+    fields: Fields<'a>,
+}
+
+impl<'a> RawKeys<'a> {
+    /// The next key's bytes where its tag or length is longer than publishers write it, or another field is before it.
+    #[inline(never)]
+    fn search(&mut self) -> Option<&'a [u8]> {
+        loop {
+            let field = self.fields.next()?.ok()?;
+            if field.number == self.number {
+                return field.bytes().ok();
+            }
+        }
+    }
 }
 
 impl<'a> Iterator for RawKeys<'a> {
@@ -460,31 +524,28 @@ impl<'a> Iterator for RawKeys<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<RawKey<'a>> {
-        loop {
-            let (message, rest) = match self.rest {
-                // One byte of tag and one of length: the field of every key that a publisher writes.
-                [tag, length @ 0..0x80, rest @ ..] if u32::from(*tag) == self.number << 3 | 2 => {
-                    rest.split_at_checked(usize::from(*length))?
-                }
-                rest => {
-                    let mut fields = Fields::new(rest);
-                    let field = fields.next()?.ok()?;
-                    let message = field.bytes().ok().filter(|_| field.number == self.number);
-                    self.rest = fields.rest();
-                    let Some(message) = message else { continue };
-                    (message, fields.rest())
-                }
-            };
-            self.rest = rest;
-            if let Ok(key) = RawKey::read(message, &mut Anomalies::default()) {
-                return Some(key);
-            }
-        }
+        let message = match self.fields.next_short(self.tag) {
+            Some(message) => message,
+            None => self.search()?,
+        };
+        RawKey::read(message, &mut Anomalies::default()).ok()
     }
 }
 
-fn usable<'a>(raw: impl Iterator<Item = RawKey<'a>>) -> impl Iterator<Item = ExportKey> {
-    raw.filter_map(|raw| ExportKey::try_from(raw).ok())
+/// The keys of one field that can be used.
+struct UsableKeys<'a>(RawKeys<'a>);
+
+impl Iterator for UsableKeys<'_> {
+    type Item = DiagnosisKey;
+
+    #[inline]
+    fn next(&mut self) -> Option<DiagnosisKey> {
+        loop {
+            if let Ok(key) = ExportKey::try_from(self.0.next()?) {
+                return Some(key.diagnosis_key());
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -597,6 +658,36 @@ mod tests {
             let content = ExportContent::parse(&bytes).unwrap();
             prop_assert_eq!(as_prost(&content), message);
             prop_assert_eq!(content.anomalies(), Anomalies::default());
+        }
+
+        #[test]
+        fn what_is_noted_of_keys_while_they_are_read_is_so(
+            keys in proptest::collection::vec((0..6_u8, 15..=17_usize, 143..=145_i32, any::<bool>()), 0..5),
+        ) {
+            // Keys of 16 bytes in most cases, usable in most.
+            let key = |&(byte, length, period, is_odd): &(u8, usize, i32, bool)| wire::TemporaryExposureKey {
+                key_data: Some(vec![byte; if is_odd { length } else { 16 }]),
+                rolling_period: Some(if is_odd { period } else { 144 }),
+                ..Default::default()
+            };
+            let (keys, revised_keys) = keys.split_at(keys.len() * 3 / 4);
+            let message = wire::TemporaryExposureKeyExport {
+                keys: keys.iter().map(key).collect(),
+                revised_keys: revised_keys.iter().map(key).collect(),
+                ..Default::default()
+            };
+            let all: Vec<_> = message.keys.iter().chain(&message.revised_keys).collect();
+            let bytes = with_header(&message.encode_to_vec());
+            let content = ExportContent::parse(&bytes).unwrap();
+            let is_usable = |key: &&wire::TemporaryExposureKey| {
+                key.key_data.as_ref().unwrap().len() == 16 && key.rolling_period != Some(145)
+            };
+            prop_assert_eq!(content.all_keys_are_usable(), all.iter().all(is_usable));
+            let data: Vec<_> = all.iter().filter_map(|key| key.key_data.as_ref().filter(|data| data.len() == 16)).collect();
+            prop_assert_eq!(content.keys_ascend(), data.windows(2).all(|pair| pair[0] < pair[1]));
+            let usable: Vec<_> = all.iter().copied().filter(is_usable).map(|key| key.key_data.clone().unwrap()).collect();
+            let read: Vec<_> = content.keys().chain(content.revised_keys()).map(|key| key.key_data.to_vec()).collect();
+            prop_assert_eq!(read, usable);
         }
 
         #[test]

@@ -64,6 +64,7 @@ impl ExportKey {
     /// assert_eq!(ExportKey::new([7; 16]).diagnosis_key().rolling_period.get(), 144);
     /// ```
     #[must_use]
+    #[inline]
     pub fn diagnosis_key(&self) -> DiagnosisKey {
         let mut key = DiagnosisKey::new(
             self.key_data,
@@ -162,6 +163,11 @@ pub struct RawKey<'a> {
 }
 
 impl<'a> RawKey<'a> {
+    /// The key data as a big-endian number, if it is 16 bytes.
+    pub(crate) fn number(&self) -> Option<u128> {
+        self.key_data?.try_into().ok().map(u128::from_be_bytes)
+    }
+
     pub(crate) fn from_wire(key: &'a wire::export::TemporaryExposureKey) -> Self {
         Self {
             key_data: key.key_data.as_deref(),
@@ -178,6 +184,7 @@ impl<'a> RawKey<'a> {
 impl TryFrom<RawKey<'_>> for ExportKey {
     type Error = KeyError;
 
+    #[inline(always)]
     fn try_from(raw: RawKey<'_>) -> Result<Self, Self::Error> {
         let key_data = raw.key_data.ok_or(KeyError::Missing)?;
         let key_data = key_data.try_into().map_err(|_| KeyError::Length { length: key_data.len() })?;
@@ -216,6 +223,7 @@ impl TryFrom<RawKey<'_>> for StatedKey {
     }
 }
 
+#[inline]
 fn number<T>(raw: Option<i32>) -> Result<Option<T>, KeyError>
 where
     T: TryFrom<i64>,

@@ -143,9 +143,18 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// What no field was read of yet.
-    pub(crate) const fn rest(&self) -> &'a [u8] {
-        self.rest
+    /// The bytes of the next field if its tag is this one byte, and its length another one: as the keys of an export
+    /// stand on the wire, of which a file has a million.
+    #[inline]
+    pub(crate) fn next_short(&mut self, tag: u8) -> Option<&'a [u8]> {
+        match self.rest {
+            [found, length @ 0..0x80, rest @ ..] if *found == tag => {
+                let (bytes, rest) = rest.split_at_checked(usize::from(*length))?;
+                self.rest = rest;
+                Some(bytes)
+            }
+            _ => None,
+        }
     }
 
     /// Where the rest begins, counted from the start of the message.

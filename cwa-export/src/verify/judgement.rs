@@ -109,29 +109,29 @@ impl Judgement {
     }
 
     fn of_keys(&mut self, content: &ExportContent<'_>) {
-        let count = content.key_count().saturating_add(content.revised_key_count());
-        // As numbers, which are quicker to compare than bytes.
-        let mut all: Vec<u128> = Vec::with_capacity(count);
-        let mut capped = Capped::default();
-        let mut look_at = |kind: &str, number: usize, raw: RawKey<'_>| {
-            all.extend(raw.key_data.and_then(|data| data.try_into().ok()).map(u128::from_be_bytes));
-            if let Err(reason) = ExportKey::try_from(raw) {
-                capped.push(self, Code::KeyInvalid, || format!("{kind} {number}: {reason}"));
+        if !content.all_keys_are_usable() {
+            let mut capped = Capped::default();
+            let mut look_at = |kind: &str, number: usize, raw: RawKey<'_>| {
+                if let Err(reason) = ExportKey::try_from(raw) {
+                    capped.push(self, Code::KeyInvalid, || format!("{kind} {number}: {reason}"));
+                }
+            };
+            for (raw, number) in content.raw_keys().zip(1..) {
+                look_at("key", number, raw);
             }
-        };
-        for (raw, number) in content.raw_keys().zip(1..) {
-            look_at("key", number, raw);
+            for (raw, number) in content.raw_revised_keys().zip(1..) {
+                look_at("revised key", number, raw);
+            }
+            capped.finish(self, Code::KeyInvalid, "keys that cannot be used");
         }
-        for (raw, number) in content.raw_revised_keys().zip(1..) {
-            look_at("revised key", number, raw);
+        if !content.keys_ascend() {
+            let mut capped = Capped::default();
+            for key_data in duplicates(content) {
+                capped
+                    .push(self, Code::DuplicateKey, || format!("key {key_data:032x} occurs more than once"));
+            }
+            capped.finish(self, Code::DuplicateKey, "keys that occur more than once");
         }
-        capped.finish(self, Code::KeyInvalid, "keys that cannot be used");
-
-        let mut capped = Capped::default();
-        for key_data in duplicates(all) {
-            capped.push(self, Code::DuplicateKey, || format!("key {key_data:032x} occurs more than once"));
-        }
-        capped.finish(self, Code::DuplicateKey, "keys that occur more than once");
     }
 
     /// The signatures, and the rules that tie them to what they sign.
@@ -380,10 +380,22 @@ fn modern(info: &SignatureInfo) -> Option<SignatureInfo> {
 }
 
 /// Key data that occurs more than once, among keys and revised keys taken together.
-fn duplicates(mut all: Vec<u128>) -> BTreeSet<u128> {
-    // Most publishers sort, which this notices in one pass.
-    all.sort_unstable();
-    all.windows(2)
+fn duplicates(content: &ExportContent<'_>) -> BTreeSet<u128> {
+    let key_data = || content.raw_keys().chain(content.raw_revised_keys()).filter_map(|key| key.number());
+    let first_half = |key_data: u128| (key_data >> 64) as u64;
+    // Keys are random, and half of one is as good as all of it to say that it occurs once, and sorted sooner.
+    let suspect = repeated(key_data().map(first_half).collect());
+    if suspect.is_empty() {
+        return BTreeSet::new();
+    }
+    repeated(key_data().filter(|key_data| suspect.contains(&first_half(*key_data))).collect())
+}
+
+/// The numbers that occur more than once.
+fn repeated<T: Copy + Ord>(mut numbers: Vec<T>) -> BTreeSet<T> {
+    numbers.sort_unstable();
+    numbers
+        .windows(2)
         .filter(|pair| pair.first() == pair.last())
         .filter_map(|pair| pair.first().copied())
         .collect()

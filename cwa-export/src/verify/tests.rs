@@ -1,5 +1,8 @@
+use std::collections::BTreeMap;
+
 use cwa_crypto::{ENIntervalNumber, RollingPeriod, UnixTime};
 use p256::ecdsa::SigningKey;
+use proptest::prelude::*;
 
 use super::*;
 use crate::export::{Export, SignedFiles};
@@ -234,4 +237,42 @@ fn profiles_have_names() {
         assert_eq!(profile.to_string().parse(), Ok(*profile));
     }
     assert_eq!("loose".parse::<Profile>(), Err(ProfileError));
+}
+
+proptest! {
+    /// Few different halves, so that keys share the first, or the second, or both.
+    #[test]
+    fn exactly_the_keys_that_occur_more_than_once_are_named_in_whatever_order_they_stand(
+        halves in proptest::collection::vec((0..4_u8, 0..4_u8), 0..12),
+        revised in 0..4_usize,
+        is_sorted in any::<bool>(),
+    ) {
+        let mut halves = halves;
+        if is_sorted {
+            halves.sort_unstable();
+        }
+        let mut key_data: Vec<[u8; 16]> =
+            halves.iter().map(|&(first, second)| [[first; 8], [second; 8]].concat().try_into().unwrap()).collect();
+        let mut times = BTreeMap::new();
+        for key_data in &key_data {
+            *times.entry(hex::encode(key_data)).or_insert(0) += 1;
+        }
+        let key = |key_data| DiagnosisKey::new(key_data, ENIntervalNumber::new(144), RollingPeriod::FULL_DAY).into();
+        let revised = key_data.split_off(key_data.len().saturating_sub(revised));
+        let mut export = Export::new(START, START.plus(3600), "DE", Vec::new());
+        export.keys = key_data.into_iter().map(key).collect();
+        export.revised_keys = revised.into_iter().map(key).collect();
+        let files = export.sign(&[&signer(7)]).unwrap();
+
+        let refused = match verify(&files.export_bin, &files.export_sig, &store(&[7])) {
+            Ok(_) => Vec::new(),
+            Err(VerifyError::Refused { findings }) => findings,
+            Err(error) => return Err(TestCaseError::fail(error.to_string())),
+        };
+        prop_assert!(refused.iter().all(|finding| finding.code == Code::DuplicateKey));
+        let named: Vec<_> = refused.iter().map(|finding| finding.message.clone()).collect();
+        let repeated = times.iter().filter(|(_, times)| **times > 1);
+        let expected: Vec<_> = repeated.map(|(key, _)| format!("key {key} occurs more than once")).collect();
+        prop_assert_eq!(named, expected);
+    }
 }
