@@ -115,3 +115,9 @@ fn one_set_of_rules_that_refuses_a_file_refuses_to_answer() {
     // With one set of rules the answer has the members it always had.
     assert!(document.get("profiles").is_none());
 }
+
+#[test]
+fn a_key_that_an_export_states_twice_is_counted_once() {
+    let (status, document) = matched(1577, 3, "spec,apple");
+    assert_eq!((status, &document["keys"]), (Some(0), &Value::from(1)));
+}

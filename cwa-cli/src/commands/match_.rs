@@ -132,11 +132,11 @@ impl MatchArguments {
         let rules = self.rules.iter().map(|rules| now.map_or(*rules, |now| rules.at(now)));
         let mut lanes = Lanes::new(&received, &rules.collect::<Vec<_>>());
         exports.iter().for_each(|export| lanes.push(export));
-        let (lanes, keys) = lanes.finish();
         let judged: Vec<_> = lanes
-            .into_iter()
+            .finish()
             .map(|(rules, matcher, refused)| Judged { rules, matching: matcher.finish(rules), refused })
             .collect();
+        let keys = keys::count_different(&exports);
         self.answer(&judged, Heading { keys, sightings: received.sighting_count(), skipped }, output)
     }
 

@@ -69,9 +69,8 @@ impl KeySource {
             .map_err(|error| unreadable(path).caused_by(error))?;
         if self.accept_unverified {
             let content = export.danger_accept_unverified();
-            let usable = content.keys().count() + content.revised_keys().count();
-            let has_odd_keys = usable != content.key_count() + content.revised_key_count();
-            return Ok(Believed { path, content, has_odd_keys });
+            let has_odd_keys = !content.all_keys_are_usable();
+            return Ok(Believed { path, content, has_odd_keys, may_repeat_keys: true });
         }
         let is_odd = |finding: &Finding| matches!(finding.code, Code::KeyInvalid | Code::DuplicateKey);
         let (verified, has_odd_keys) = match export.clone().verify(&self.trusted) {
@@ -81,7 +80,10 @@ impl KeySource {
             verified => (verified, false),
         };
         verified
-            .map(|verified| Believed { path, content: verified.content().clone(), has_odd_keys })
+            .map(|verified| {
+                let content = verified.content().clone();
+                Believed { path, content, has_odd_keys, may_repeat_keys: has_odd_keys }
+            })
             .map_err(|error| not_believed(path, error))
     }
 }
@@ -92,6 +94,26 @@ pub(crate) struct Believed<'a> {
     pub(crate) content: ExportContent<'a>,
     /// Whether there may be keys that not all rules read alike.
     pub(crate) has_odd_keys: bool,
+    /// Whether a key may occur more than once, which no signed export is accepted with otherwise.
+    may_repeat_keys: bool,
+}
+
+/// How many different keys the exports hold, revised ones included.
+pub(crate) fn count_different(exports: &[Believed<'_>]) -> usize {
+    if let [export] = exports
+        && !export.may_repeat_keys
+    {
+        return export.content.key_count() + export.content.revised_key_count();
+    }
+    let raw_keys = exports.iter().map(|export| &export.content);
+    let raw_keys = raw_keys.flat_map(|content| content.raw_keys().chain(content.raw_revised_keys()));
+    let key_data =
+        raw_keys.filter_map(|key| <[u8; TemporaryExposureKey::LENGTH]>::try_from(key.key_data?).ok());
+    // As numbers, which are quicker to compare than bytes. Most exports are sorted, and a stable sort merges such runs.
+    let mut all: Vec<_> = key_data.map(u128::from_be_bytes).collect();
+    all.sort();
+    all.dedup();
+    all.len()
 }
 
 /// An export that was read, whoever made it.
@@ -105,16 +127,11 @@ enum Files {
     Apart { export_bin: Vec<u8>, export_sig: Vec<u8> },
 }
 
-/// Shows `push` all keys of an export in pieces, each once, and notes them in `seen`; revised keys come after the others.
-pub(crate) fn push_pieces(
-    content: &ExportContent<'_>,
-    seen: &mut Vec<[u8; TemporaryExposureKey::LENGTH]>,
-    mut push: impl FnMut(&[DiagnosisKey], Stated),
-) {
+/// Shows `push` all keys of an export in pieces, each once; revised keys come after the others.
+pub(crate) fn push_pieces(content: &ExportContent<'_>, mut push: impl FnMut(&[DiagnosisKey], Stated)) {
     let mut piece = Vec::with_capacity(PIECE.min(content.key_count()));
-    seen.reserve(content.key_count());
-    pieces(content.keys(), &mut piece, seen, |piece| push(piece, Stated::AtFirst));
-    pieces(content.revised_keys(), &mut piece, seen, |piece| push(piece, Stated::Revised));
+    pieces(content.keys(), &mut piece, |piece| push(piece, Stated::AtFirst));
+    pieces(content.revised_keys(), &mut piece, |piece| push(piece, Stated::Revised));
 }
 
 /// Where in its export a key stands.
@@ -127,15 +144,16 @@ pub(crate) enum Stated {
 }
 
 fn pieces(
-    keys: impl Iterator<Item = DiagnosisKey>,
+    mut keys: impl Iterator<Item = DiagnosisKey>,
     piece: &mut Vec<DiagnosisKey>,
-    seen: &mut Vec<[u8; TemporaryExposureKey::LENGTH]>,
     mut push: impl FnMut(&[DiagnosisKey]),
 ) {
-    let mut keys = keys.inspect(|key| seen.push(key.key_data)).peekable();
-    while keys.peek().is_some() {
+    loop {
         piece.clear();
         piece.extend(keys.by_ref().take(PIECE));
+        if piece.is_empty() {
+            return;
+        }
         push(piece);
     }
 }

@@ -5,11 +5,11 @@
 
 use std::path::Path;
 
+use cwa_crypto::DiagnosisKey;
 use cwa_crypto::matching::{
     Consequence, KeyRefusal, KeyRefusalReason, MalformedKeys, Matcher, ReceivedIdentifiers, Rule, Rules,
     StatedKey,
 };
-use cwa_crypto::{DiagnosisKey, TemporaryExposureKey};
 use cwa_export::key::RawKey;
 use serde::Serialize;
 
@@ -23,8 +23,6 @@ pub(super) struct Lanes<'a> {
     matchers: Vec<Matcher<'a>>,
     rules: Vec<Rules>,
     refused: Vec<Vec<RefusedKey>>,
-    /// The bytes of all keys that were read, to count them.
-    seen: Vec<[u8; TemporaryExposureKey::LENGTH]>,
 }
 
 /// A key that rules do not take, as it is printed.
@@ -64,12 +62,12 @@ impl RefusedKey {
 impl<'a> Lanes<'a> {
     pub(super) fn new<B: AsRef<[u8]>>(received: &'a ReceivedIdentifiers<B>, rules: &[Rules]) -> Self {
         let refused = vec![Vec::new(); rules.len()];
-        Self { matchers: vec![Matcher::new(received)], rules: rules.to_vec(), refused, seen: Vec::new() }
+        Self { matchers: vec![Matcher::new(received)], rules: rules.to_vec(), refused }
     }
 
     pub(super) fn push(&mut self, export: &Believed<'_>) {
         if !export.has_odd_keys {
-            push_pieces(&export.content, &mut self.seen, |keys, stated| {
+            push_pieces(&export.content, |keys, stated| {
                 for matcher in &mut self.matchers {
                     match stated {
                         Stated::AtFirst => matcher.push_keys(keys),
@@ -83,12 +81,6 @@ impl<'a> Lanes<'a> {
             self.matchers = vec![matcher.clone(); self.rules.len()];
         }
         let content = &export.content;
-        self.seen.extend(
-            content
-                .raw_keys()
-                .chain(content.raw_revised_keys())
-                .filter_map(|key| <[u8; TemporaryExposureKey::LENGTH]>::try_from(key.key_data?).ok()),
-        );
         for ((matcher, rules), refused) in self.matchers.iter_mut().zip(&self.rules).zip(&mut self.refused) {
             let mut reader = Reader { rules: *rules, path: export.path, refused };
             let keys = reader.read(content.raw_keys(), false);
@@ -99,16 +91,13 @@ impl<'a> Lanes<'a> {
         }
     }
 
-    /// Each set of rules with its matcher and what it refused, and how many different keys there were.
-    pub(super) fn finish(mut self) -> (Vec<(Rules, Matcher<'a>, Vec<RefusedKey>)>, usize) {
-        // Exports are sorted, and this sort is quick with what is.
-        self.seen.sort();
-        self.seen.dedup();
+    /// Each set of rules with its matcher and what it refused.
+    pub(super) fn finish(mut self) -> impl Iterator<Item = (Rules, Matcher<'a>, Vec<RefusedKey>)> {
         if let [matcher] = self.matchers.as_slice() {
             self.matchers = vec![matcher.clone(); self.rules.len()];
         }
         let lanes = self.rules.into_iter().zip(self.matchers).zip(self.refused);
-        (lanes.map(|((rules, matcher), refused)| (rules, matcher, refused)).collect(), self.seen.len())
+        lanes.map(|((rules, matcher), refused)| (rules, matcher, refused))
     }
 }
 
