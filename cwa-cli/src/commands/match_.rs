@@ -31,6 +31,8 @@ pub(crate) struct MatchArguments {
     #[command(flatten)]
     sightings: SightingsArguments,
     /// The export to match against; several are taken together, and what a later one says of a key holds.
+    ///
+    /// A key is counted once, in how many exports ever it occurs, among the keys or the revised keys.
     #[arg(long = "export", value_name = "FILE", required = true)]
     exports: Vec<PathBuf>,
     #[command(flatten)]
@@ -56,7 +58,7 @@ pub(crate) struct MatchArguments {
 #[derive(Serialize)]
 struct Found {
     rules: &'static str,
-    /// Different keys in all exports.
+    /// Different keys in all exports, revised ones included.
     keys: usize,
     sightings: usize,
     /// What the file of sightings holds besides, by reason.
@@ -174,7 +176,7 @@ impl MatchArguments {
             None => write_found(text, &document, judged),
             Some(profiles) => {
                 let names: Vec<_> = profiles.iter().map(|profile| profile.rules).collect();
-                writeln!(text, "{keys} keys, {sightings} sightings, rules {}", names.join(", "))?;
+                write_heading(text, &document, &names.join(", "))?;
                 for profile in profiles {
                     write!(text, "{:6}  ", profile.rules)?;
                     write_count(text, &profile.matches)?;
@@ -270,7 +272,7 @@ impl From<&Dropped> for FoundDrop {
 
 fn write_found(text: &mut dyn Write, found: &Found, judged: &[Judged]) -> io::Result<()> {
     let (strong, warning, faint) = (style::STRONG, style::WARNING, style::FAINT);
-    writeln!(text, "{} keys, {} sightings, rules {}", found.keys, found.sightings, found.rules)?;
+    write_heading(text, found, found.rules)?;
     write_count(text, &found.matches)?;
     write_refused(text, &found.refused_keys)?;
     for found in &found.matches {
@@ -299,6 +301,13 @@ fn write_found(text: &mut dyn Write, found: &Found, judged: &[Judged]) -> io::Re
     write_unevaluated(text, judged)
 }
 
+/// Says what was looked at.
+fn write_heading(text: &mut dyn Write, found: &Found, rules: &str) -> io::Result<()> {
+    let keys = counted(found.keys, "key", "different keys");
+    let sightings = counted(found.sightings, "sighting", "sightings");
+    writeln!(text, "{keys}, {sightings}, rules {rules}")
+}
+
 /// Says which rules could not be looked at.
 fn write_unevaluated(text: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
     let faint = style::FAINT;
@@ -317,7 +326,12 @@ fn write_count(text: &mut dyn Write, matches: &[FoundMatch]) -> io::Result<()> {
         return writeln!(text, "{strong}nothing matched{strong:#}");
     }
     let keys: BTreeSet<_> = matches.iter().map(|found| &found.key_data).collect();
-    writeln!(text, "{good}{} sightings match{good:#}, of {} keys", matches.len(), keys.len())
+    let sightings = counted(matches.len(), "sighting matches", "sightings match");
+    writeln!(text, "{good}{sightings}{good:#}, of {}", counted(keys.len(), "key", "keys"))
+}
+
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 fn write_refused(text: &mut dyn Write, refused: &[RefusedKey]) -> io::Result<()> {
