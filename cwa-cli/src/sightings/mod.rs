@@ -27,8 +27,9 @@ pub(crate) struct SightingsArguments {
     /// apart by content; - for standard input.
     #[arg(long, value_name = "FILE")]
     sightings: PathBuf,
-    /// Take this signal strength where a scan log or a capture has none; without it such records are left out.
-    #[arg(long, value_name = "DBM", allow_negative_numbers = true)]
+    /// Take this signal strength, -127 to 20 dBm, where a scan log or a capture has none; without it such records are left
+    /// out.
+    #[arg(long, value_name = "DBM", allow_negative_numbers = true, value_parser = rssi)]
     missing_rssi: Option<i8>,
 }
 
@@ -93,6 +94,13 @@ impl SightingsArguments {
         }
         Ok((form, reading))
     }
+}
+
+/// A signal strength as a controller reports it (Bluetooth Core Specification, volume 4, part E, 7.7.65.2), as a value of a
+/// flag.
+fn rssi(text: &str) -> Result<i8, &'static str> {
+    let rssi_dbm = text.parse().ok().filter(|rssi_dbm| (-127..=20).contains(rssi_dbm));
+    rssi_dbm.ok_or("a signal strength must be -127 to 20 dBm; 127 is said where there is none")
 }
 
 /// What a file is.
