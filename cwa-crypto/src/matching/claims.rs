@@ -34,6 +34,7 @@ pub(super) fn claims(
         keys.entry(statement.key.key_data).or_default().add(statement, received, rules);
     }
     keys.into_values().flat_map(|mut claims| {
+        claims.tell_revision();
         // One that a later copy took the place of was ignored after those that came between.
         claims.ignored.sort_by_key(|claim| claim.number);
         claims.ignored.into_iter().chain(claims.holding)
@@ -53,6 +54,10 @@ struct Claims {
     is_changed: bool,
     /// Whether one of the key's identifiers was received in its time, whatever else there is to say about that.
     has_matched: bool,
+    /// Intervals of whose identifiers nothing was received in time, so that copies need not ask again.
+    unmatched: BTreeSet<ENIntervalNumber>,
+    /// The last revised key, if it changes what was said before, and how many of the claims that hold it changes.
+    revision: Option<(DiagnosisKey, usize)>,
 }
 
 impl Claims {
@@ -66,7 +71,7 @@ impl Claims {
             return;
         }
         if rules.revisions() == Revisions::OfMatchedKeys && !self.has_matched {
-            self.has_matched = claim.was_in_time(received, rules);
+            self.has_matched = claim.was_in_time(received, rules, &mut self.unmatched);
         }
         self.holding.push(claim);
     }
@@ -82,7 +87,8 @@ impl Claims {
             Revisions::Unread => Some(DropReason::RevisionIgnored),
             Revisions::OfMatchedKeys => {
                 if self.has_matched {
-                    self.holding.iter_mut().for_each(|claim| claim.say(statement.key));
+                    // Said at the end: a later revision changes all that this one does.
+                    self.revision = Some((statement.key, self.holding.len()));
                 }
                 Some(DropReason::RevisionIgnored)
             }
@@ -112,6 +118,12 @@ impl Claims {
         }
     }
 
+    fn tell_revision(&mut self) {
+        if let Some((key, count)) = self.revision {
+            self.holding.iter_mut().take(count).for_each(|claim| claim.say(key));
+        }
+    }
+
     fn copy_with_transition(&mut self, key: DiagnosisKey, rules: Rules) -> Option<DropReason> {
         if rules.report_types() == ReportTypes::RevokedOrRecursive
             && key.report_type == Some(ReportType::Recursive)
@@ -138,14 +150,22 @@ impl Claim {
         };
     }
 
-    fn was_in_time(&self, received: &Store<'_>, rules: Rules) -> bool {
+    /// Whether one of the key's identifiers was received in its time, asking but once for each interval.
+    fn was_in_time(
+        &self,
+        received: &Store<'_>,
+        rules: Rules,
+        unmatched: &mut BTreeSet<ENIntervalNumber>,
+    ) -> bool {
         let key = self.key;
         let rpik = key.temporary_exposure_key().rolling_proximity_identifier_key();
         let mut offsets = self.heard.iter().filter(|offset| *offset < key.rolling_period.get());
         offsets.any(|offset| {
             key.rolling_start_interval_number.checked_add(offset.into()).is_some_and(|interval| {
-                let sightings = received.sightings_of(rpik.identifier(interval), interval);
-                sightings.iter().any(|sighting| rules.tolerance().contains(interval, sighting.seen_at))
+                unmatched.insert(interval) && {
+                    let sightings = received.sightings_of(rpik.identifier(interval), interval);
+                    sightings.iter().any(|sighting| rules.tolerance().contains(interval, sighting.seen_at))
+                }
             })
         })
     }

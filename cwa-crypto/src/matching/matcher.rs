@@ -13,7 +13,7 @@ use crate::time::ENIntervalNumber;
 /// Matches keys, which come in any number of pieces, against one store of received identifiers.
 ///
 /// Pushing finds out which keys were heard; [`finish`](Self::finish) judges that under rules, as often as wanted.
-/// Memory is needed for the keys that were heard, not for those that were pushed.
+/// Memory is needed for the keys that were heard, and for each of their copies, not for others that were pushed.
 ///
 /// ```
 /// use cwa_crypto::matching::{Matcher, ReceivedIdentifiers, Rules, Sighting, Split, StoreKey};
@@ -152,6 +152,10 @@ impl<'a> Matcher<'a> {
     }
 
     /// What counts under `rules`, of all that was found so far.
+    ///
+    /// A sighting is in a match or a drop once, however many copies its key has, so that there are never more of both
+    /// than sightings. (Two keys that derive one identifier, which takes 2⁶⁴ attempts to make, would each tell of it.)
+    /// The time grows with the [statements](Self::statements) and the sightings of their keys, not with their product.
     #[must_use]
     pub fn finish(&self, rules: Rules) -> Matching {
         judge(&self.statements, &self.store, rules)

@@ -337,6 +337,44 @@ fn revised_keys_replace_are_copies_are_not_read_or_change_what_matched() {
 }
 
 #[test]
+fn a_key_that_is_published_and_revised_often_is_judged_in_time_that_grows_with_the_copies() {
+    // Were every copy held against every other, this would take minutes.
+    const COPIES: u32 = 200_000;
+    let heard = [sighting(START, 0), sighting(START + 143, 0)];
+    let late = [sighting(START, 100_000), sighting(START, 100_001)];
+    for sightings in [heard, late] {
+        let received = ReceivedIdentifiers::build(sightings, Split::Whole, &StoreKey::from_bytes([9; 16]));
+        let mut matcher = Matcher::new(&received);
+        matcher.push_keys(&[key()]);
+        matcher.push_keys(&(0..COPIES).map(|number| key_at(START + 1000 + number)).collect::<Vec<_>>());
+        matcher.push_revised_keys(&vec![reported(2); COPIES as usize]);
+        for rules in Rules::ALL {
+            let found = matcher.finish(rules);
+            assert_eq!(found.matches.len() + found.dropped.len(), 2, "{}", rules.name());
+        }
+    }
+}
+
+#[test]
+fn a_sighting_that_was_received_often_is_told_once_however_many_copies_its_key_has() {
+    // Were each copy to ask for all of them, this would take minutes.
+    const TIMES: i64 = 1_000_000;
+    let sightings = (0..TIMES).map(|seconds| sighting(START, 100_000 + seconds));
+    let received = ReceivedIdentifiers::build(sightings, Split::Whole, &StoreKey::from_bytes([9; 16]));
+    let mut matcher = Matcher::new(&received);
+    let copies = (0..100_000_u32).map(|number| key_at(START - number % 144));
+    let of_period = |(number, key): (u32, DiagnosisKey)| DiagnosisKey {
+        rolling_period: RollingPeriod::try_from(i64::from(number / 144 % 144) + 1).unwrap(),
+        ..key
+    };
+    matcher.push_keys(&(0..).zip(copies).map(of_period).collect::<Vec<_>>());
+    for rules in Rules::ALL {
+        let found = matcher.finish(rules);
+        assert_eq!((found.matches.len(), found.dropped.len()), (0, 1_000_000), "{}", rules.name());
+    }
+}
+
+#[test]
 fn rolling_periods_outside_1_to_144_are_read_in_four_ways() {
     let read = |period: Option<i32>| {
         let mut stated = StatedKey::new([7; 16], ENIntervalNumber::new(START));

@@ -58,8 +58,8 @@ pub enum Copies {
     /// Of those whose period covers an interval, the last.
     LastStatement,
     /// The first that was heard, wherever a later one starts. A later one with the same period can change what is said
-    /// of the key once, if its report type may follow the first one's: a self report can become any but a recursive
-    /// report, a clinical diagnosis a confirmed test or a revocation.
+    /// of the key once, if its report type may follow the first one's: a self report can become a confirmed test, a
+    /// clinical diagnosis or a revocation, a clinical diagnosis a confirmed test or a revocation.
     FirstWithTransition,
     /// The last of each batch; keys of different batches are different keys.
     LastOfBatch {
