@@ -103,14 +103,15 @@ def in_window(rules, interval, seen_at):
 
 
 def resolve(rules, stated, heard):
-    """Of the statements about one key: those that hold, and those that do not, with the reason."""
-    holding, ignored = [], []
+    """Of the statements about one key: those that hold, those that do not, with the reason, and those that a revised key replaced."""
+    holding, ignored, replaced = [], [], []
     changed = False
     batches = {}
     for statement in stated:
         statement = dict(statement)
         if statement["revised"]:
             if rules == "spec":
+                replaced += [earlier for earlier, _ in ignored] + holding
                 holding, ignored = [statement], []
                 continue
             if rules == "apple":
@@ -149,13 +150,13 @@ def resolve(rules, stated, heard):
             ignored.append((statement, "copy-ignored"))
         else:
             holding.append(statement)
-    return holding, sorted(ignored, key=lambda pair: pair[0]["number"])
+    return holding, sorted(ignored, key=lambda pair: pair[0]["number"]), replaced
 
 
 TRANSITIONS = {SELF: (TEST, CLINICAL, REVOKED), CLINICAL: (TEST, REVOKED)}
 
 
-def speaker(rules, holding, ignored, interval):
+def speaker(rules, holding, ignored, replaced, interval):
     """Whose word about an interval is the last, and what it says against every sighting."""
 
     def by_type(statement):
@@ -173,7 +174,10 @@ def speaker(rules, holding, ignored, interval):
     for statement, reason in reversed(ignored):
         if 0 <= offset(statement, interval) < DAY:
             return statement, reason
-    raise AssertionError(interval)
+    for statement in reversed(replaced):
+        if 0 <= offset(statement, interval) < DAY:
+            return statement, "replaced"
+    return None
 
 
 def read_frame(rules, metadata, rssi):
@@ -218,10 +222,10 @@ def judge(rules, given):
             stated = stated[1:]
         if not stated:
             continue
-        holding, ignored = resolve(rules, stated, heard)
+        resolved = resolve(rules, stated, heard)
         for interval, sightings in heard.items():
-            if any(0 <= offset(statement, interval) < DAY for statement in holding + [pair[0] for pair in ignored]):
-                sort(rules, given, (*speaker(rules, holding, ignored, interval), interval), sightings, matches, dropped)
+            if spoken := speaker(rules, *resolved, interval):
+                sort(rules, given, (*spoken, interval), sightings, matches, dropped)
     return {"matches": matches, "dropped": dropped}
 
 
@@ -384,3 +388,6 @@ def scenes(rng):
         tek = rng.randbytes(16)
         stranger = {"key_data": rng.randbytes(16).hex(), "rolling_start_interval_number": START, "rolling_period": period}
         yield scene(f"a key beside another one with a rolling period of {period}", ["RollingPeriod"], [stranger, key()], [seen(START)])
+
+    tek = rng.randbytes(16)
+    yield scene("a key revised to another start, seen before it", ["Revision"], [key()], [seen(START + 9)], revised_keys=[key(START + 500)])

@@ -37,7 +37,7 @@ pub(super) fn claims(
         claims.tell_revision();
         // One that a later copy took the place of was ignored after those that came between.
         claims.ignored.sort_by_key(|claim| claim.number);
-        claims.ignored.into_iter().chain(claims.holding)
+        claims.replaced.into_iter().chain(claims.ignored).chain(claims.holding)
     })
 }
 
@@ -46,6 +46,8 @@ pub(super) fn claims(
 struct Claims {
     holding: Vec<Claim>,
     ignored: Vec<Claim>,
+    /// What a revised key took the place of.
+    replaced: Vec<Claim>,
     /// The batch that the last copy stood in.
     batch: Option<u64>,
     /// Starts and periods that hold.
@@ -80,7 +82,11 @@ impl Claims {
     fn revise(&mut self, statement: &Statement, rules: Rules) -> Option<DropReason> {
         match rules.revisions() {
             Revisions::Replace => {
-                *self = Self::default();
+                let mut replaced = core::mem::take(&mut self.replaced);
+                let reason = Some(DropReason::Replaced);
+                let before = self.ignored.drain(..).chain(self.holding.drain(..));
+                replaced.extend(before.map(|claim| Claim { ignored: reason, ..claim }));
+                *self = Self { replaced, ..Self::default() };
                 None
             }
             Revisions::AreCopies => self.copy(statement, rules),

@@ -49,7 +49,7 @@ struct Word {
     /// Why no sighting of its identifier counts.
     against: Option<DropReason>,
     /// How much it weighs: a claim that holds and covers the interval, one that would but does not hold, one that holds
-    /// and does not cover it, one that does neither.
+    /// and does not cover it, one that does neither, one that a revised key took the place of.
     weight: u8,
 }
 
@@ -60,10 +60,11 @@ impl Word {
         let outside = (!covers)
             .then_some(DropReason::OutsideRollingPeriod { offset, rolling_period: key.rolling_period });
         let weight = match (claim.ignored, covers) {
-            (None, true) => 3,
-            (Some(_), true) => 2,
-            (None, false) => 1,
-            (Some(_), false) => 0,
+            (Some(DropReason::Replaced), _) => 0,
+            (None, true) => 4,
+            (Some(_), true) => 3,
+            (None, false) => 2,
+            (Some(_), false) => 1,
         };
         Self { key, against: claim.ignored.or_else(|| by_report_type(key, rules)).or(outside), weight }
     }

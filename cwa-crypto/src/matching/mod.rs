@@ -229,6 +229,8 @@ pub enum DropReason {
     Recursive,
     /// Another copy of the key holds.
     CopyIgnored,
+    /// A revised key took the place of the one that the identifier is of, and does not cover the interval.
+    Replaced,
     /// The key is a revised one, and the rules do not take this one in its own right.
     RevisionIgnored,
 }
@@ -248,6 +250,7 @@ impl DropReason {
             Self::Revoked => "revoked",
             Self::Recursive => "recursive",
             Self::CopyIgnored => "copy-ignored",
+            Self::Replaced => "replaced",
             Self::RevisionIgnored => "revision-ignored",
         }
     }
@@ -265,7 +268,7 @@ impl DropReason {
             Self::OutsideRollingPeriod { .. } => Rule::RollingPeriods,
             Self::Revoked | Self::Recursive => Rule::ReportTypes,
             Self::CopyIgnored => Rule::Copies,
-            Self::RevisionIgnored => Rule::Revisions,
+            Self::Replaced | Self::RevisionIgnored => Rule::Revisions,
         }
     }
 }

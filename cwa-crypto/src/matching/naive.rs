@@ -83,7 +83,7 @@ fn find(rules: &str, keys: &[Pushed], sightings: &[Sighting], now: UnixTime) -> 
             if heard.is_empty() {
                 continue;
             }
-            let Some((key, against)) = speaker(rules, &of_key, interval, sightings) else { continue };
+            let (key, against) = speaker(rules, &of_key, interval, sightings).unwrap();
             sort(&mut matching, rules, key, against, interval, &heard, now);
         }
     }
@@ -125,8 +125,12 @@ fn speaker(
     if let Some(pushed) = held.iter().rfind(|pushed| pushed.is_of_day(interval)) {
         return Some((pushed.key, of_report_type(pushed.key).or_else(|| Some(outside(pushed.key)))));
     }
-    let (pushed, reason) = ignored.iter().rfind(|(pushed, _)| pushed.is_of_day(interval))?;
-    Some((pushed.key, Some(*reason)))
+    if let Some((pushed, reason)) = ignored.iter().rfind(|(pushed, _)| pushed.is_of_day(interval)) {
+        return Some((pushed.key, Some(*reason)));
+    }
+    // Only what a revised key replaced is in neither.
+    let pushed = keys.iter().rfind(|pushed| pushed.is_of_day(interval)).filter(|_| rules == "spec")?;
+    Some((pushed.key, Some(DropReason::Replaced)))
 }
 
 type Held = (Vec<Pushed>, Vec<(Pushed, DropReason)>);

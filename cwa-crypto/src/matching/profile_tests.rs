@@ -334,6 +334,9 @@ fn revised_keys_replace_are_copies_are_not_read_or_change_what_matched() {
     let shorter = DiagnosisKey { rolling_period: RollingPeriod::try_from(1).unwrap(), ..reported(1) };
     let verdicts = of(&[reported(1)], shorter, &[sighting(START + 9, 0)]);
     assert_eq!(verdicts, ["outside-rolling-period", "50", "50", "50"]);
+    // Another start: what the key says now is not about that time.
+    let moved = DiagnosisKey { report_type: reported(1).report_type, ..key_at(START + 500) };
+    assert_eq!(of(&[reported(1)], moved, &heard), ["replaced", "50", "50", "50"]);
 }
 
 #[test]
@@ -488,6 +491,7 @@ fn rules_and_reasons_have_stable_names() {
         DropReason::Revoked,
         DropReason::Recursive,
         DropReason::CopyIgnored,
+        DropReason::Replaced,
         DropReason::RevisionIgnored,
     ];
     let named = reasons.map(|reason| format!("{reason} {}", reason.rule()));
@@ -504,6 +508,7 @@ fn rules_and_reasons_have_stable_names() {
             "revoked report-types",
             "recursive report-types",
             "copy-ignored copies",
+            "replaced revisions",
             "revision-ignored revisions",
         ]
     );

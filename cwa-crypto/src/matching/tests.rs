@@ -127,7 +127,9 @@ fn a_revised_key_replaces_all_that_was_said_of_it() {
     let elsewhere =
         DiagnosisKey { rolling_start_interval_number: ENIntervalNumber::new(START + 4000), ..key() };
     matcher.push_revised_keys(&[elsewhere]);
-    assert_eq!(matcher.finish(Rules::SPEC), Matching::default());
+    let matching = matcher.finish(Rules::SPEC);
+    assert_eq!(matching.matches, []);
+    assert_eq!(reasons(&matching), [DropReason::Replaced; 2]);
     assert_eq!(matcher.keys_pushed(), 3);
     assert_eq!(matcher.statements().len(), 3);
 }

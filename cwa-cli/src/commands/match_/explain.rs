@@ -107,6 +107,7 @@ fn of_reason(dropped: &Dropped) -> String {
         DropReason::Revoked => "the key was revoked".to_owned(),
         DropReason::Recursive => "the key is of report type recursive, which is not matched".to_owned(),
         DropReason::CopyIgnored => "another copy of the key holds, and this one is ignored".to_owned(),
+        DropReason::Replaced => "a revised key took this one's place, and is of another time".to_owned(),
         DropReason::RevisionIgnored => "the key is a revised one, which is not matched by itself".to_owned(),
         other => other.to_string(),
     }
