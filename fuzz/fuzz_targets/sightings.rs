@@ -46,7 +46,7 @@ fn ramble(mut bytes: &[u8]) {
     while !bytes.is_empty() {
         if bytes[0] & 1 == 0 {
             let [id, service_data] = values(&mut bytes);
-            reader.device(id, service_data);
+            reader.device(id, service_data).expect("there are few");
         } else {
             let [device_id, timestamp, rssi] = values(&mut bytes);
             reader.location(device_id, timestamp, rssi).expect("there are few");

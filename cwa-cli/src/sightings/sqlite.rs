@@ -29,10 +29,7 @@ pub(super) fn read(
     let has = |table: &str| tables.iter().any(|found| found == table);
     if has("devices") && has("locations") {
         let mut reader = RambleReader::new(missing_rssi_dbm);
-        rows(&connection, "devices", ["id", "service_data"], |[id, data]| {
-            reader.device(id, data);
-            Ok(())
-        })?;
+        rows(&connection, "devices", ["id", "service_data"], |[id, data]| reader.device(id, data))?;
         rows(&connection, "locations", ["device_id", "timestamp", "rssi"], |[id, timestamp, rssi]| {
             reader.location(id, timestamp, rssi)
         })?;

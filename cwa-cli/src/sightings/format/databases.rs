@@ -1,6 +1,6 @@
 //! Rows of the databases of RaMBLE and microG, made sightings. The database itself is read elsewhere.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use cwa_crypto::{Advertisement, UnixTime};
 
@@ -23,20 +23,37 @@ pub(crate) enum Value<'a> {
 #[derive(Debug)]
 pub(crate) struct RambleReader {
     collector: Collector,
-    devices: HashMap<i64, Result<Advertisement, SkipReason>>,
+    /// What phones sent.
+    phones: HashMap<i64, Advertisement>,
+    /// Why the others are none. They are most, and a row of one is a few bytes, so that little is kept of it.
+    others: BTreeMap<i64, SkipReason>,
 }
+
+/// Largest number of devices taken from one database: a new one every ten seconds for a year. 80 MB, if none is a phone.
+pub(crate) const MAXIMUM_DEVICES: usize = 4_000_000;
 
 impl RambleReader {
     pub(crate) fn new(missing_rssi_dbm: Option<i8>) -> Self {
-        Self { collector: Collector::new(missing_rssi_dbm), devices: HashMap::new() }
+        let collector = Collector::new(missing_rssi_dbm);
+        Self { collector, phones: HashMap::new(), others: BTreeMap::new() }
     }
 
     /// Takes a row of `devices`. The service data is the UUID and the data in hex, `fd6f:` and 40 digits.
-    pub(crate) fn device(&mut self, id: Value<'_>, service_data: Value<'_>) {
+    ///
+    /// # Errors
+    ///
+    /// There are more devices than any database may have.
+    pub(crate) fn device(&mut self, id: Value<'_>, service_data: Value<'_>) -> Result<(), Cause> {
         // A device that nothing can refer to has not been seen.
-        if let Value::Integer(id) = id {
-            self.devices.insert(id, sent(service_data));
+        let Value::Integer(id) = id else { return Ok(()) };
+        if self.phones.len() + self.others.len() == MAXIMUM_DEVICES {
+            return Err(Cause::TooManyDevices);
         }
+        match sent(service_data) {
+            Ok(sent) => drop(self.phones.insert(id, sent)),
+            Err(reason) => drop(self.others.insert(id, reason)),
+        }
+        Ok(())
     }
 
     /// Takes a row of `locations`; all devices come first. Where it was is not among its columns.
@@ -52,7 +69,9 @@ impl RambleReader {
     ) -> Result<(), Cause> {
         let heard = || {
             let Value::Integer(device_id) = device_id else { return Err(SkipReason::ValueType) };
-            let sent = (*self.devices.get(&device_id).ok_or(SkipReason::UnknownDevice)?)?;
+            let sent = self.phones.get(&device_id);
+            let sent =
+                sent.ok_or_else(|| *self.others.get(&device_id).unwrap_or(&SkipReason::UnknownDevice))?;
             let seen_at = time(integer(timestamp)?)?;
             let rssi_dbm = signal_strength(rssi)?;
             Ok(Heard { rpi: sent.rpi, aem: sent.aem, rssi_dbm, from: seen_at, to: seen_at })

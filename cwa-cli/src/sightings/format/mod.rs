@@ -244,6 +244,8 @@ pub(crate) enum Cause {
     NotText(#[from] core::str::Utf8Error),
     #[error("more than {MAXIMUM_SIGHTINGS} sightings")]
     TooMany,
+    #[error("more than {} devices", databases::MAXIMUM_DEVICES)]
+    TooManyDevices,
     #[error("`seen_at` must be seconds up to {MAXIMUM_TIME}, the year 9999, not {got}")]
     Time { got: u64 },
     /// No reader of this module reads it.

@@ -192,7 +192,7 @@ mod databases {
 
     fn located(service_data: Value<'_>, rows: &[[Value<'_>; 3]]) -> Reading {
         let mut reader = RambleReader::new(None);
-        reader.device(Value::Integer(7), service_data);
+        reader.device(Value::Integer(7), service_data).unwrap();
         for &[id, timestamp, rssi] in rows {
             reader.location(id, timestamp, rssi).unwrap();
         }
@@ -227,6 +227,21 @@ mod databases {
             (Other, "value-type"),
         ] {
             assert_eq!(skipped(&located(service_data, &[row, row])), [(reason, 2)], "{service_data:?}");
+        }
+    }
+
+    #[test]
+    fn devices_beyond_four_million_are_refused() {
+        let mut reader = RambleReader::new(None);
+        reader.device(Value::Integer(0), Value::Bytes(SENT)).unwrap();
+        for id in 1..4_000_000 {
+            reader.device(Value::Integer(id), Value::Null).unwrap();
+        }
+        // Nothing is kept of a device without a number.
+        reader.device(Value::Null, Value::Null).unwrap();
+        for sent in [Value::Bytes(SENT), Value::Null] {
+            let cause = reader.device(Value::Integer(4_000_000), sent).unwrap_err();
+            assert_eq!(cause.to_string(), "more than 4000000 devices");
         }
     }
 
