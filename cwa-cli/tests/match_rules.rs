@@ -121,3 +121,41 @@ fn a_key_that_an_export_states_twice_is_counted_once() {
     let (status, document) = matched(1577, 3, "spec,apple");
     assert_eq!((status, &document["keys"]), (Some(0), &Value::from(1)));
 }
+
+#[test]
+fn a_key_that_was_not_read_is_told_by_its_own_rule() {
+    // Apple skips a key of 15 bytes in the first export, and for another reason one of 145 intervals in the second.
+    let export = |key_data: &[u8], period: [u8; 2]| {
+        let length = u8::try_from(key_data.len()).unwrap();
+        // 1 key data | 3 rolling start, 2,642,976 | 4 rolling period
+        let key = [&[0x0a, length], key_data, &[0x18, 0xa0, 0xa8, 0xa1, 0x01, 0x20], &period].concat();
+        // 7 keys
+        [b"EK Export v1    ", [0x3a, u8::try_from(key.len()).unwrap()].as_slice(), &key].concat()
+    };
+    let tek = TemporaryExposureKey::from_bytes([7; 16]);
+    let interval = cwa_crypto::ENIntervalNumber::new(2_642_976);
+    let rpi = tek.rolling_proximity_identifier_key().identifier(interval);
+    let metadata = BluetoothMetadata::v1_0(TransmitPower::from_dbm(-12).unwrap());
+    let aem = tek.associated_encrypted_metadata_key().seal(rpi, metadata);
+    let sighting = Sighting::new(rpi, aem, -62, interval.start());
+
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    fs::write(path("first.bin"), export(&[9; 15], [0x90, 0x01])).unwrap();
+    fs::write(path("second.bin"), export(&[7; 16], [0x91, 0x01])).unwrap();
+    fs::write(path("received.jsonl"), serde_json::to_string(&sighting).unwrap()).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_cwa"))
+        .args(["match", "--json", "--sightings", "received.jsonl", "--danger-accept-unverified"])
+        .args(["--export", "first.bin", "--export", "second.bin", "--rules", "apple,microg"])
+        .current_dir(directory.path())
+        .output()
+        .unwrap();
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let refused = |rules: usize| {
+        let refused = document["profiles"][rules]["refused_keys"].as_array().unwrap().iter();
+        refused.map(|refused| refused["reason"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(refused(0), ["malformed", "rolling-period"]);
+    assert_eq!(refused(1), ["malformed"]);
+    assert_eq!(document["differences"][0]["decided_by"], serde_json::json!(["rolling-periods"]));
+}

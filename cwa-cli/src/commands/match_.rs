@@ -95,11 +95,6 @@ struct Judged {
 }
 
 impl Judged {
-    /// The rule for which nothing was read that others read.
-    fn unread_by(&self) -> Rule {
-        self.refused.first().map_or(Rule::Revisions, |refused| refused.rule)
-    }
-
     fn print(&self, explain: bool) -> Profile {
         let rules = self.rules;
         let found = |found: &Match| FoundMatch {

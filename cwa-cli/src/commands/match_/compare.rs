@@ -32,14 +32,17 @@ enum Outcome<'a> {
 /// Every sighting that any of the rules matched or dropped, by time.
 pub(super) fn rows(judged: &[Judged]) -> Vec<Row<'_>> {
     let mut rows: BTreeMap<_, Vec<Outcome<'_>>> = BTreeMap::new();
-    let unread: Vec<_> = judged.iter().map(|judged| Outcome::Unread(judged.unread_by())).collect();
+    let unread: Vec<_> = judged.iter().map(Unread::new).collect();
+    let unread = |key: &DiagnosisKey| -> Vec<_> {
+        unread.iter().map(|unread| Outcome::Unread(unread.by_rule(key))).collect()
+    };
     for (place, judged) in judged.iter().enumerate() {
         let matches = judged.matching.matches.iter();
-        let matches = matches.map(|m| (id(&m.key, m.interval, m.sighting), Outcome::Match(m)));
+        let matches = matches.map(|m| (&m.key, id(&m.key, m.interval, m.sighting), Outcome::Match(m)));
         let dropped = judged.matching.dropped.iter();
-        let dropped = dropped.map(|d| (id(&d.key, d.interval, d.sighting), Outcome::Dropped(d)));
-        for (id, outcome) in matches.chain(dropped) {
-            if let Some(slot) = rows.entry(id).or_insert_with(|| unread.clone()).get_mut(place) {
+        let dropped = dropped.map(|d| (&d.key, id(&d.key, d.interval, d.sighting), Outcome::Dropped(d)));
+        for (key, id, outcome) in matches.chain(dropped) {
+            if let Some(slot) = rows.entry(id).or_insert_with(|| unread(key)).get_mut(place) {
                 *slot = outcome;
             }
         }
@@ -58,6 +61,31 @@ fn id(
     sighting: Sighting,
 ) -> (u64, Sighting, ENIntervalNumber, [u8; 16]) {
     (sighting.seen_at.as_secs(), sighting, interval, key.key_data)
+}
+
+/// By which rule one set of rules reads nothing of a key that others read.
+struct Unread {
+    of_keys: BTreeMap<[u8; 16], Rule>,
+    of_files: Rule,
+}
+
+impl Unread {
+    fn new(judged: &Judged) -> Self {
+        let of_file = judged.refused.iter().find(|refused| refused.refused == "file");
+        Self {
+            of_keys: judged
+                .refused
+                .iter()
+                .filter_map(|refused| Some((refused.key_data?, refused.rule)))
+                .collect(),
+            of_files: of_file.map_or(Rule::RollingPeriods, |refused| refused.rule),
+        }
+    }
+
+    /// That of the key, or else of a file.
+    fn by_rule(&self, key: &DiagnosisKey) -> Rule {
+        self.of_keys.get(&key.key_data).copied().unwrap_or(self.of_files)
+    }
 }
 
 /// The rules by which outcomes differ, if they do. Calibration confidence alone is no difference.

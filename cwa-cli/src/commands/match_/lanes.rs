@@ -5,11 +5,11 @@
 
 use std::path::Path;
 
-use cwa_crypto::DiagnosisKey;
 use cwa_crypto::matching::{
     Consequence, KeyRefusal, KeyRefusalReason, MalformedKeys, Matcher, ReceivedIdentifiers, Rule, Rules,
     StatedKey,
 };
+use cwa_crypto::{DiagnosisKey, TemporaryExposureKey};
 use cwa_export::key::RawKey;
 use serde::Serialize;
 
@@ -39,6 +39,9 @@ pub(super) struct RefusedKey {
     message: String,
     #[serde(skip)]
     pub(super) rule: Rule,
+    /// The key's bytes, if they are those of a key.
+    #[serde(skip)]
+    pub(super) key_data: Option<[u8; TemporaryExposureKey::LENGTH]>,
 }
 
 impl RefusedKey {
@@ -83,11 +86,11 @@ impl<'a> Lanes<'a> {
         let content = &export.content;
         for ((matcher, rules), refused) in self.matchers.iter_mut().zip(&self.rules).zip(&mut self.refused) {
             let mut reader = Reader { rules: *rules, path: export.path, refused };
-            let keys = reader.read(content.raw_keys(), false);
-            let Some(keys) = keys else { continue };
-            let Some(revised) = reader.read(content.raw_revised_keys(), true) else { continue };
-            matcher.push_keys(&keys);
-            matcher.push_revised_keys(&revised);
+            // Whether the file is refused may only be known at its last key, and a key can be many: none is kept.
+            if reader.takes(content.raw_keys(), false) && reader.takes(content.raw_revised_keys(), true) {
+                in_pieces(*rules, content.raw_keys(), |piece| matcher.push_keys(piece));
+                in_pieces(*rules, content.raw_revised_keys(), |piece| matcher.push_revised_keys(piece));
+            }
         }
     }
 
@@ -108,20 +111,12 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The keys that the rules make of what stands in the file; `None` if they refuse the file.
-    fn read<'k>(
-        &mut self,
-        raw: impl Iterator<Item = RawKey<'k>>,
-        revised: bool,
-    ) -> Option<Vec<DiagnosisKey>> {
-        let mut keys = Vec::new();
+    /// Notes the keys that the rules refuse; `false` if they refuse the file.
+    fn takes<'k>(&mut self, raw: impl Iterator<Item = RawKey<'k>>, revised: bool) -> bool {
         for (number, raw) in (1..).zip(raw) {
             let refused = match StatedKey::try_from(raw) {
                 Ok(stated) => match self.rules.read(stated) {
-                    Ok(read) => {
-                        keys.extend(read);
-                        continue;
-                    }
+                    Ok(_) => continue,
                     Err(refusal) => self.refusal(number, revised, &refusal),
                 },
                 Err(error) => {
@@ -131,13 +126,15 @@ impl Reader<'_> {
                     self.refused_key(number, revised, ("malformed", refused, Rule::MalformedKeys), message)
                 }
             };
+            let key_data = raw.key_data.and_then(|key_data| key_data.try_into().ok());
+            let refused = RefusedKey { key_data, ..refused };
             let refuses_file = refused.refused == "file";
             self.refused.push(refused);
             if refuses_file {
-                return None;
+                return false;
             }
         }
-        Some(keys)
+        true
     }
 
     fn refusal(&self, number: usize, revised: bool, refusal: &KeyRefusal) -> RefusedKey {
@@ -157,6 +154,21 @@ impl Reader<'_> {
         message: String,
     ) -> RefusedKey {
         let export = self.path.display().to_string();
-        RefusedKey { export, number, revised, reason, refused, message, rule }
+        RefusedKey { export, number, revised, reason, refused, message, rule, key_data: None }
     }
 }
+
+/// Shows `push` the keys that the rules make of what stands in a file, in pieces; those that they skip are left out.
+fn in_pieces<'k>(rules: Rules, raw: impl Iterator<Item = RawKey<'k>>, mut push: impl FnMut(&[DiagnosisKey])) {
+    let stated = raw.filter_map(|raw| StatedKey::try_from(raw).ok());
+    let mut keys = stated.filter_map(|stated| rules.read(stated).ok()).flatten().peekable();
+    let mut piece = Vec::new();
+    while keys.peek().is_some() {
+        piece.clear();
+        piece.extend(keys.by_ref().take(PIECE));
+        push(&piece);
+    }
+}
+
+/// Keys in a piece: what a matcher takes at once.
+const PIECE: usize = 4096;
