@@ -1,7 +1,7 @@
 //! Why a sighting counts or does not, step by step.
 
 use cwa_crypto::matching::{
-    Attenuations, DayLookup, DropReason, Dropped, Match, MetadataVersions, Rule, Rules, Tolerance,
+    Attenuations, DayLookup, DropReason, Dropped, Match, MetadataVersions, Replay, Rule, Rules, Tolerance,
     TransmitPowers,
 };
 use cwa_crypto::{DiagnosisKey, ENIntervalNumber, UnixTime};
@@ -24,6 +24,15 @@ pub(super) fn of_match(found: &Match, rules: Rules) -> Vec<String> {
             Some(now) => format!("{} s old; {seconds} s count", now.seconds_since(seen_at)),
             None => format!("its age is not looked at: {} needs --now", Rule::SightingAge),
         });
+    }
+    match rules.replay() {
+        Replay::AfterFirstInWindow { seconds } => {
+            steps.push(format!("at most {seconds} s after its identifier's first sighting within that time"));
+        }
+        Replay::AfterFirstThatCounts { seconds } => {
+            steps.push(format!("at most {seconds} s after its identifier's first sighting that counts"));
+        }
+        _ => {}
     }
     steps.extend(of_frame(found, rules));
     steps
