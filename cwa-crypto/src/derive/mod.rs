@@ -63,13 +63,6 @@ pub fn derive_with(
     Ok(())
 }
 
-/// Derives 144 identifiers of every key, whatever its period, and shows them to `each` with the key's place in `keys`.
-///
-/// Intervals count from the key's start and wrap around after `u32::MAX`. The days come in the order of the keys.
-pub(crate) fn for_each_day(backend: Backend, keys: &[DiagnosisKey], each: impl FnMut(usize, &DayBlocks)) {
-    run(backend, keys, &mut Visit { day: DayBlocks::ZERO, each });
-}
-
 /// Which code derives. Every backend gives the same bytes.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
@@ -131,7 +124,9 @@ pub struct BatchLengthError {
     pub out: usize,
 }
 
-fn run(backend: Backend, keys: &[DiagnosisKey], days: &mut impl Days) {
+/// Derives the days of all keys, in order: 144 identifiers of every key, whatever its period. Intervals count from the
+/// key's start and wrap around after `u32::MAX`.
+pub(crate) fn run(backend: Backend, keys: &[DiagnosisKey], days: &mut impl Days) {
     #[cfg(all(feature = "simd", target_arch = "x86_64"))]
     if backend == Backend::Avx512
         && let Some(avx512) = Avx512::detect()
@@ -145,26 +140,37 @@ fn run(backend: Backend, keys: &[DiagnosisKey], days: &mut impl Days) {
 
 /// Where a backend puts the days it derives: it fills [`blocks`](Self::blocks) of a place and then calls
 /// [`complete`](Self::complete), place after place.
+///
+/// A backend that uses vectors has the other units of the processor to spare while it encrypts. It offers them for
+/// something that is to be done [`meanwhile`](Self::meanwhile), in thirds of a day. Only part of the days, or none, is
+/// derived with such an offer; `complete` has to see to what was not done.
 pub(crate) trait Days {
+    type Meanwhile<'a>: Meanwhile
+    where
+        Self: 'a;
+
     fn blocks(&mut self, place: usize) -> &mut DayBlocks;
+
+    /// What can be done while this third, 0 to 2, of the day of this place is derived. What is complete by then can be
+    /// read.
+    fn meanwhile(&self, place: usize, third: usize) -> Self::Meanwhile<'_>;
+
+    /// What became of it.
+    fn did_meanwhile(&mut self, place: usize, third: usize, result: u64);
+
     fn complete(&mut self, place: usize);
 }
 
-/// Every day in the same small buffer, which stays in the first-level cache.
-struct Visit<F> {
-    day: DayBlocks,
-    each: F,
+/// Something in eight steps, 0 to 7, each of which goes on with the result of the one before; the first with zero.
+pub(crate) trait Meanwhile: Copy {
+    fn step(&self, result: u64, eighth: usize) -> u64;
 }
 
-impl<F: FnMut(usize, &DayBlocks)> Days for Visit<F> {
+/// Nothing.
+impl Meanwhile for () {
     #[inline(always)]
-    fn blocks(&mut self, _place: usize) -> &mut DayBlocks {
-        &mut self.day
-    }
-
-    #[inline(always)]
-    fn complete(&mut self, place: usize) {
-        (self.each)(place, &self.day);
+    fn step(&self, result: u64, _eighth: usize) -> u64 {
+        result
     }
 }
 
@@ -177,10 +183,21 @@ struct IntoIdentifiers<'a> {
 }
 
 impl Days for IntoIdentifiers<'_> {
+    type Meanwhile<'a>
+        = ()
+    where
+        Self: 'a;
+
     #[inline(always)]
     fn blocks(&mut self, place: usize) -> &mut DayBlocks {
         self.out.get_mut(place).map_or(&mut self.spare, Identifiers::blocks_mut)
     }
+
+    #[inline(always)]
+    fn meanwhile(&self, _place: usize, _third: usize) {}
+
+    #[inline(always)]
+    fn did_meanwhile(&mut self, _place: usize, _third: usize, _result: u64) {}
 
     #[inline(always)]
     fn complete(&mut self, place: usize) {

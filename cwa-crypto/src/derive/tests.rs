@@ -77,6 +77,31 @@ fn a_million_random_keys_have_the_same_identifiers_by_every_backend() {
     }
 }
 
+/// Every day in the same buffer.
+struct Visit<F> {
+    day: DayBlocks,
+    each: F,
+}
+
+impl<F: FnMut(usize, &DayBlocks)> Days for Visit<F> {
+    type Meanwhile<'a>
+        = ()
+    where
+        Self: 'a;
+
+    fn blocks(&mut self, _place: usize) -> &mut DayBlocks {
+        &mut self.day
+    }
+
+    fn meanwhile(&self, _place: usize, _third: usize) {}
+
+    fn did_meanwhile(&mut self, _place: usize, _third: usize, _result: u64) {}
+
+    fn complete(&mut self, place: usize) {
+        (self.each)(place, &self.day);
+    }
+}
+
 #[test]
 fn days_come_in_the_order_of_the_keys_whole_and_wrap_around_after_the_last_interval() {
     let period = RollingPeriod::try_from(1).unwrap();
@@ -84,7 +109,7 @@ fn days_come_in_the_order_of_the_keys_whole_and_wrap_around_after_the_last_inter
     keys[40] = DiagnosisKey::new([7; 16], ENIntervalNumber::new(u32::MAX - 4), period);
     for backend in Backend::all_available() {
         let mut places = Vec::new();
-        for_each_day(backend, &keys, |place, day| {
+        let each = |place: usize, day: &DayBlocks| {
             places.push(place);
             let rpik = keys[place].temporary_exposure_key().rolling_proximity_identifier_key();
             for (offset, block) in (0..).zip(day.0) {
@@ -92,7 +117,8 @@ fn days_come_in_the_order_of_the_keys_whole_and_wrap_around_after_the_last_inter
                 let expected = rpik.identifier(ENIntervalNumber::new(interval));
                 assert_eq!(block, *expected.as_bytes(), "{backend}, key {place}, interval {interval}");
             }
-        });
+        };
+        run(backend, &keys, &mut Visit { day: DayBlocks::ZERO, each });
         assert!(places.into_iter().eq(0..70), "{backend}");
     }
 }

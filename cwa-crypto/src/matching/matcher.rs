@@ -3,12 +3,12 @@ use core::ops::ControlFlow;
 
 use super::heard::HeardKeys;
 use super::judge::judge;
+use super::scan::{Found, Scratch, scan};
 use super::statement::{HeardIntervals, Statement};
 use super::store::Store;
-use super::{Matching, ReceivedIdentifiers, Rules, Split};
-use crate::derive::{Backend, for_each_day};
+use super::{Matching, ReceivedIdentifiers, Rules};
+use crate::derive::Backend;
 use crate::diagnosis::DiagnosisKey;
-use crate::time::ENIntervalNumber;
 
 /// Matches keys, which come in any number of pieces, against one store of received identifiers.
 ///
@@ -252,72 +252,6 @@ impl<B: AsRef<[u8]>> ReceivedIdentifiers<B> {
             matcher.push_keys(&piece);
         }
         matcher.finish(rules)
-    }
-}
-
-/// A key of which something was received, by its place in the piece.
-#[derive(Clone, Copy, Debug)]
-struct Found {
-    place: usize,
-    heard: HeardIntervals,
-}
-
-/// What scanning a piece of keys fills, kept so that the next piece allocates nothing.
-#[derive(Clone, Debug, Default)]
-struct Scratch {
-    /// In the order of the piece.
-    found: Vec<Found>,
-    /// The keys that are worth deriving, and where they are in the piece; ordered by their first interval.
-    keys: Vec<DiagnosisKey>,
-    places: Vec<(ENIntervalNumber, u32)>,
-}
-
-/// Looks for the identifiers of a piece of keys.
-fn scan(store: &Store<'_>, backend: Backend, piece: &[DiagnosisKey], scratch: &mut Scratch) {
-    let Scratch { found, keys, places } = scratch;
-    found.clear();
-    // Most keys begin at midnight, as the key before.
-    let mut near = store.near(ENIntervalNumber::default());
-    let mut near = move |start| {
-        if near.start() != start {
-            near = store.near(start);
-        }
-        near
-    };
-    let mut find = |keys: &[DiagnosisKey]| {
-        for_each_day(backend, keys, |place, day| {
-            let Some(key) = keys.get(place) else { return };
-            let heard = store.look_up(backend, near(key.rolling_start_interval_number), day);
-            if !heard.is_empty() {
-                found.push(Found { place, heard });
-            }
-        });
-    };
-    match store.split() {
-        Split::Whole => find(piece),
-        Split::ByDay => {
-            let mut near = store.near(ENIntervalNumber::default());
-            places.clear();
-            for (key, place) in piece.iter().zip(0..) {
-                let start = key.rolling_start_interval_number;
-                if near.start() != start {
-                    near = store.near(start);
-                }
-                if !near.is_empty() {
-                    places.push((start, place));
-                }
-            }
-            // Day by day, so that the part of each is fetched once for all its keys.
-            places.sort_unstable();
-            let place_of = |place: u32| usize::try_from(place).unwrap_or(usize::MAX);
-            keys.clear();
-            keys.extend(places.iter().filter_map(|(_, place)| piece.get(place_of(*place))));
-            find(keys);
-            for found in found.iter_mut() {
-                found.place = places.get(found.place).map_or(usize::MAX, |(_, place)| place_of(*place));
-            }
-            found.sort_unstable_by_key(|found| found.place);
-        }
     }
 }
 

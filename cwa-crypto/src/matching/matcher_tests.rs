@@ -2,8 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::aem::AssociatedEncryptedMetadata;
-use crate::matching::{DropReason, Dropped, Sighting, StoreKey};
-use crate::time::{RollingPeriod, UnixTime};
+use crate::matching::{DropReason, Dropped, Sighting, Split, StoreKey};
+use crate::time::{ENIntervalNumber, RollingPeriod, UnixTime};
 
 const START: u32 = 2_642_976;
 

@@ -32,6 +32,7 @@ mod matcher;
 #[cfg(test)]
 mod naive;
 mod rules;
+mod scan;
 mod statement;
 mod store;
 

@@ -11,7 +11,7 @@ use core::arch::x86_64::{
 };
 
 use super::{LANES, Line, Vector, broadcast, fence, load, store, swap_bytes, transpose, word};
-use crate::derive::Days;
+use crate::derive::{Days, Meanwhile};
 use crate::diagnosis::DiagnosisKey;
 use crate::rpi::padded_data;
 
@@ -38,7 +38,7 @@ impl<'a, D: Days> Encryption<'a, D> {
     /// Goes on to the next group, at most 16 keys, with the first four words of what HKDF made of each.
     ///
     /// To be called when the group before is finished.
-    #[target_feature(enable = "avx512f,avx512bw,vaes")]
+    #[target_feature(enable = "avx512f,avx512bw,vaes,bmi1,bmi2")]
     pub(super) fn start(&mut self, keys: &[DiagnosisKey], rpiks: [Vector; 4]) {
         self.schedules.expand(rpiks);
         for (start, key) in self.starts.iter_mut().zip(keys) {
@@ -49,55 +49,75 @@ impl<'a, D: Days> Encryption<'a, D> {
         self.lane = 0;
     }
 
-    /// Does what is left of the group without anything beside it.
-    #[target_feature(enable = "avx512f,avx512bw,vaes")]
+    /// Does what is left of the group without hashing beside it.
+    #[target_feature(enable = "avx512f,avx512bw,vaes,bmi1,bmi2")]
     pub(super) fn finish(&mut self) {
         while self.lane < self.count {
             let mut third = self.next_third();
             for eighth in 0..8 {
                 third.encrypt(eighth, 0);
                 third.encrypt(eighth, 1);
+                third.do_meanwhile(eighth);
             }
-            third.finish();
-            self.advance();
+            let finished = third.finish();
+            self.put(finished);
         }
     }
 
-    /// The next third, whitened; to be [encrypted](Third::encrypt), [finished](Third::finish), and
-    /// [passed](Self::advance).
+    /// The next third, whitened; to be [encrypted](Third::encrypt), [finished](Third::finish), and [put](Self::put) in
+    /// its place.
     #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,vaes")]
-    pub(super) fn next_third(&mut self) -> Third<'_> {
+    #[target_feature(enable = "avx512f,avx512bw,vaes,bmi1,bmi2")]
+    pub(super) fn next_third(&self) -> Third<'_, D::Meanwhile<'_>> {
         let lane = self.lane % LANES;
         let first = self.starts[lane].wrapping_add(THIRDS[self.third % 3]);
-        let out = &mut self.days.blocks(self.place + lane).0.as_chunks_mut::<4>().0.as_chunks_mut().0
-            [self.third % 3];
-        Third::new(&self.schedules, lane, first, out)
+        Third::new(&self.schedules, lane, first, self.days.meanwhile(self.place + lane, self.third))
     }
 
-    #[inline(always)]
-    pub(super) fn advance(&mut self) {
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,vaes,bmi1,bmi2")]
+    pub(super) fn put(&mut self, Finished { blocks, meanwhile }: Finished) {
+        let place = self.place + self.lane;
+        let (fours, _) = self.days.blocks(place).0.as_chunks_mut::<4>();
+        for (out, block) in fours.as_chunks_mut::<12>().0[self.third % 3].iter_mut().zip(blocks) {
+            store(out, block);
+        }
+        self.days.did_meanwhile(place, self.third, meanwhile);
         self.third += 1;
         if self.third == 3 {
-            self.days.complete(self.place + self.lane);
+            complete(self.days, place);
             self.third = 0;
             self.lane += 1;
         }
     }
 }
 
+/// Hands a day over, to code that may use whatever the processor has, but not the registers that are in use here.
+#[inline(never)]
+#[target_feature(enable = "avx512f,avx512bw,vaes,bmi1,bmi2")]
+fn complete(days: &mut impl Days, place: usize) {
+    days.complete(place);
+}
+
 /// 48 blocks of a day, in the middle of their encryption: enough to hide the four cycles that a round takes.
-pub(super) struct Third<'a> {
+pub(super) struct Third<'a, M> {
     blocks: [Vector; 12],
     schedules: &'a Schedules,
     lane: usize,
-    out: &'a mut [[[u8; 16]; 4]; 12],
+    meanwhile: M,
+    result: u64,
 }
 
-impl<'a> Third<'a> {
+/// 48 blocks after their encryption, and the result of what was done meanwhile.
+pub(super) struct Finished {
+    blocks: [Vector; 12],
+    meanwhile: u64,
+}
+
+impl<'a, M: Meanwhile> Third<'a, M> {
     #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,vaes")]
-    fn new(schedules: &'a Schedules, lane: usize, first: u32, out: &'a mut [[[u8; 16]; 4]; 12]) -> Self {
+    #[target_feature(enable = "avx512f,avx512bw,vaes,bmi1,bmi2")]
+    fn new(schedules: &'a Schedules, lane: usize, first: u32, meanwhile: M) -> Self {
         // The interval is the last word of a block (`padded_data`), and wraps around as the word does.
         let last_word = |word: u32| _mm512_maskz_set1_epi32(0b1000_1000_1000_1000, word.cast_signed());
         let mut padded = _mm512_add_epi32(load(&FROM_INTERVAL_0), last_word(first));
@@ -107,12 +127,12 @@ impl<'a> Third<'a> {
             *block = _mm512_xor_si512(padded, round_key);
             padded = _mm512_add_epi32(padded, last_word(4));
         }
-        Self { blocks, schedules, lane, out }
+        Self { blocks, schedules, lane, meanwhile, result: 0 }
     }
 
     /// One or two of the rounds 1 to 9 of one half of the blocks: all of both with `eighth` 0 to 7 and `half` 0 and 1.
     #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,vaes")]
+    #[target_feature(enable = "avx512f,avx512bw,vaes,bmi1,bmi2")]
     pub(super) fn encrypt(&mut self, eighth: usize, half: usize) {
         match eighth {
             0..3 => self.round(eighth + 1, half),
@@ -125,7 +145,7 @@ impl<'a> Third<'a> {
     }
 
     #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,vaes")]
+    #[target_feature(enable = "avx512f,avx512bw,vaes,bmi1,bmi2")]
     fn round(&mut self, round: usize, half: usize) {
         let round_key = self.schedules.round_key(round, self.lane);
         for block in &mut self.blocks[6 * half..6 * half + 6] {
@@ -133,21 +153,28 @@ impl<'a> Third<'a> {
         }
     }
 
+    /// An eighth of what the processor does with the rest of its units.
+    #[inline(always)]
+    pub(super) fn do_meanwhile(&mut self, eighth: usize) {
+        self.result = self.meanwhile.step(self.result, eighth);
+    }
+
     /// See [`fence`].
     #[inline]
     #[target_feature(enable = "avx512f")]
     pub(super) fn fence(&mut self, a: &mut Vector, b: &mut Vector) {
-        fence(a, b, &mut self.blocks);
+        fence(a, b, &mut self.blocks, &mut self.result);
     }
 
-    /// The last round, and the blocks to their place.
+    /// The last round.
     #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,vaes")]
-    pub(super) fn finish(self) {
+    #[target_feature(enable = "avx512f,avx512bw,vaes,bmi1,bmi2")]
+    pub(super) fn finish(mut self) -> Finished {
         let round_key = self.schedules.round_key(10, self.lane);
-        for (out, block) in self.out.iter_mut().zip(self.blocks) {
-            store(out, _mm512_aesenclast_epi128(block, round_key));
+        for block in &mut self.blocks {
+            *block = _mm512_aesenclast_epi128(*block, round_key);
         }
+        Finished { blocks: self.blocks, meanwhile: self.result }
     }
 }
 
@@ -170,7 +197,7 @@ impl Schedules {
     }
 
     /// Makes the schedules of 16 keys, given as their four words (FIPS 197, section 5.2), of four keys at a time.
-    #[target_feature(enable = "avx512f,avx512bw,vaes")]
+    #[target_feature(enable = "avx512f,avx512bw,vaes,bmi1,bmi2")]
     fn expand(&mut self, words: [Vector; 4]) {
         let mut round_keys = transpose(words);
         for key in &mut round_keys {

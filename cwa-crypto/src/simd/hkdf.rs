@@ -19,7 +19,7 @@ use crate::diagnosis::DiagnosisKey;
 /// The four words of `RPIK_i` of at most 16 keys; lanes without a key have no meaning.
 ///
 /// With `ENCRYPT`, encrypts the 16 days of `encryption` meanwhile.
-#[target_feature(enable = "avx512f,avx512bw,vaes")]
+#[target_feature(enable = "avx512f,avx512bw,vaes,bmi1,bmi2")]
 pub(super) fn rolling_proximity_identifier_keys<const ENCRYPT: bool, D: Days>(
     keys: &[DiagnosisKey],
     encryption: &mut Encryption<'_, D>,
@@ -143,6 +143,7 @@ macro_rules! round {
         $h = add(add(t1, majority($a, $b, $c)), big_sigma_0($a));
         if let Some(third) = &mut $third {
             third.fence(&mut $d, &mut $h);
+            third.do_meanwhile($i);
         }
     };
     // W_t = σ1(W_{t-2}) + W_{t-7} + σ0(W_{t-15}) + W_{t-16}, each in whichever half it is
@@ -156,7 +157,7 @@ macro_rules! round {
 }
 /// The compression function (FIPS 180-4, section 6.2.2), and a third of a day after every eight rounds.
 #[inline(never)]
-#[target_feature(enable = "avx512f,avx512bw,vaes")]
+#[target_feature(enable = "avx512f,avx512bw,vaes,bmi1,bmi2")]
 fn compress<const ENCRYPT: bool, D: Days>(
     from: &State,
     block: &mut Block,
@@ -176,8 +177,8 @@ fn compress<const ENCRYPT: bool, D: Days>(
             eight_rounds!(without schedule, third, w, newer, k, a, b, c, d, e, f, g, h);
         }
         if let Some(third) = third {
-            third.finish();
-            encryption.advance();
+            let finished = third.finish();
+            encryption.put(finished);
         }
     }
     let mut to = *from;

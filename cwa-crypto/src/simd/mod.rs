@@ -6,7 +6,8 @@
 //! [encrypted](aes) in between, a third of a day with every eight rounds of SHA-256, which comes out even: six
 //! compressions are 48 times eight rounds, and 16 days are 48 thirds.
 //!
-//! Beside that, vectors take the [first look](filter) at a store of received identifiers.
+//! Both leave the units for integers idle. With every round of SHA-256 there is time for an eighth of
+//! [something else](crate::derive::Meanwhile), such as to ask the filter of a store about the day before.
 //!
 //! `unsafe` is in this file alone: the call into code for AVX-512, loads and stores, and a fence for the compiler. What
 //! is computed, from public keys to public identifiers, branches on nothing but how many keys there are.
@@ -15,7 +16,6 @@
 #![deny(unsafe_op_in_unsafe_fn)]
 
 mod aes;
-mod filter;
 mod hkdf;
 
 use core::arch::asm;
@@ -31,7 +31,7 @@ use crate::diagnosis::DiagnosisKey;
 
 // Asks for the instructions (CPUID) and for whether the operating system keeps the registers they use (XCR0: opmasks
 // and all of zmm0 to zmm31), once.
-cpufeatures::new!(avx512, "avx512f", "avx512bw", "vaes");
+cpufeatures::new!(avx512, "avx512f", "avx512bw", "vaes", "bmi1", "bmi2");
 
 /// Proof that the processor and the operating system have AVX-512 F and BW and VAES: there is no other way to one.
 #[derive(Clone, Copy)]
@@ -48,17 +48,50 @@ impl Avx512 {
         // safe in every other respect, for the compiler checks its body.
         unsafe { run(keys, days) }
     }
+}
 
-    /// Which identifiers of a day have their bit set in the filter of a store, as masks of 64, 64 and 16.
-    #[inline]
-    pub(crate) fn candidates(self, filter: &[u8], day: &[[u8; 16]; 144]) -> [u64; 3] {
-        // SAFETY: `candidates` needs two of the three target features that `self` proves to be here. It is safe in every
-        // other respect, for the compiler checks its body.
-        unsafe { filter::candidates(filter, day) }
+/// Words, of which the high bits of a number choose one. For every x86-64.
+#[derive(Clone, Copy)]
+pub(crate) struct Words<'a> {
+    words: &'a [[u8; 8]],
+    /// 64 less a number of bits that all are needed for no more than the number of words: 1 to 63.
+    shift: u32,
+}
+
+impl<'a> Words<'a> {
+    /// Two words of zeros.
+    pub(crate) const ZERO: Self = Self { words: &[[0; 8]; 2], shift: 63 };
+
+    /// These words, if there are at least two; those above the highest power of two are never chosen.
+    pub(crate) fn new(words: &'a [[u8; 8]]) -> Option<Self> {
+        let bits = words.len().checked_ilog2().filter(|bits| *bits > 0)?;
+        Some(Self { words, shift: 64 - bits })
+    }
+
+    /// Without asking whether it exists: this is done 144 times for each key, beside the encryption.
+    #[inline(always)]
+    pub(crate) fn chosen_by(&self, number: u64) -> u64 {
+        #[expect(clippy::cast_possible_truncation, reason = "as long as an u64 on every x86-64")]
+        let place = (number >> self.shift) as usize;
+        // SAFETY: with `bits` from `new`, or 1 in `ZERO`, `place` is below 2^bits, and there are at least 2^bits words.
+        u64::from_le_bytes(*unsafe { self.words.get_unchecked(place) })
     }
 }
 
-#[target_feature(enable = "avx512f,avx512bw,vaes")]
+/// `mask` moved up by one bit, which is set if `number` is zero. For every x86-64.
+///
+/// In two instructions, where the compiler takes four, and where it is written: see [`fence`].
+#[inline(always)]
+pub(crate) fn shift_in_whether_zero(mut mask: u64, number: u64) -> u64 {
+    // SAFETY: only these two registers are used, and the flags, of which nothing says that they are kept. Only zero is
+    // below one, which sets the carry.
+    unsafe {
+        asm!("cmp {0}, 1", "adc {1}, {1}", in(reg) number, inout(reg) mask, options(pure, nomem, nostack));
+    }
+    mask
+}
+
+#[target_feature(enable = "avx512f,avx512bw,vaes,bmi1,bmi2")]
 fn run(keys: &[DiagnosisKey], days: &mut impl Days) {
     let mut encryption = Encryption::new(days);
     let mut group: &[DiagnosisKey] = &[];
@@ -98,13 +131,6 @@ fn load(line: &Line) -> Vector {
 
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn load_blocks(blocks: &[[u8; 16]; 4]) -> Vector {
-    // SAFETY: `blocks` is a reference to 64 bytes that can be read; the load needs no alignment.
-    unsafe { _mm512_loadu_si512((&raw const *blocks).cast()) }
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
 fn store(blocks: &mut [[u8; 16]; 4], vector: Vector) {
     // SAFETY: `blocks` is an exclusive reference to 64 bytes that can be written; the store needs no alignment.
     unsafe { _mm512_storeu_si512((&raw mut *blocks).cast(), vector) }
@@ -125,17 +151,18 @@ fn broadcast(block: &[u8; 16]) -> Vector {
 #[inline]
 #[rustfmt::skip]
 #[target_feature(enable = "avx512f")]
-fn fence(a: &mut Vector, b: &mut Vector, blocks: &mut [Vector; 12]) {
+fn fence(a: &mut Vector, b: &mut Vector, blocks: &mut [Vector; 12], meanwhile: &mut u64) {
     let [x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11] = blocks;
     // SAFETY: no instruction: the text is a comment. Each register goes out as it came in; no memory, stack or flag is
     // touched, as the options say.
     unsafe {
         asm!(
-            "/* {0} {1} {2} {3} {4} {5} {6} {7} {8} {9} {10} {11} {12} {13} */",
+            "/* {0} {1} {2} {3} {4} {5} {6} {7} {8} {9} {10} {11} {12} {13} {14} */",
             inout(zmm_reg) *a, inout(zmm_reg) *b,
             inout(zmm_reg) *x0, inout(zmm_reg) *x1, inout(zmm_reg) *x2, inout(zmm_reg) *x3,
             inout(zmm_reg) *x4, inout(zmm_reg) *x5, inout(zmm_reg) *x6, inout(zmm_reg) *x7,
             inout(zmm_reg) *x8, inout(zmm_reg) *x9, inout(zmm_reg) *x10, inout(zmm_reg) *x11,
+            inout(reg) *meanwhile,
             options(pure, nomem, nostack, preserves_flags),
         );
     }

@@ -2,12 +2,10 @@
 
 use alloc::vec::Vec;
 
-use super::Split;
 use super::image::{self, Sections, bucket_count};
 use super::key::{KeyedHash, StoreKey};
-use super::part::{
-    BEGINNINGS, BUCKET, Identifier, SIGHTINGS_IN_A_BLOCK, bucket_of, filter_place, lanes_of, write_record,
-};
+use super::part::{BEGINNINGS, BUCKET, Identifier, SIGHTINGS_IN_A_BLOCK, bucket_of, lanes_of, write_record};
+use super::{Split, filter};
 use crate::matching::Sighting;
 use crate::time::{ENIntervalNumber, RollingPeriod};
 
@@ -59,18 +57,6 @@ pub(super) fn bucket_record(identifiers: &[Identifier], begin: usize) -> [u8; BU
     let lanes = identifiers.iter().fold(0, |lanes, identifier| lanes | lanes_of(identifier));
     // 48 bits for the begin: an image with 2^48 identifiers is longer than 4 PiB.
     (lanes | (begin as u128) << 80).to_le_bytes()
-}
-
-/// The filter of these identifiers, of so many bytes.
-pub(super) fn filter(identifiers: &[Identifier], length: usize) -> Vec<u8> {
-    let mut filter = alloc::vec![0; length];
-    for identifier in identifiers {
-        let (byte, bit) = filter_place(identifier, length as u64);
-        if let Some(byte) = filter.get_mut(byte) {
-            *byte |= 1 << bit;
-        }
-    }
-    filter
 }
 
 /// Day, hash and number of a sighting.
@@ -142,9 +128,7 @@ impl Arranged {
             image.extend(block);
         }
 
-        let filter_length =
-            Sections::of(self.identifiers.len(), self.sightings.len()).map_or(0, |sections| sections.filter);
-        image.extend(filter(&self.identifiers, filter_length));
+        image.extend(filter::of(&self.identifiers, hash).as_flattened());
         for sighting in &self.sightings {
             image.extend(write_record(sighting));
         }

@@ -1,10 +1,10 @@
 //! Whether an image is what building it makes.
 
-use super::build::{bucket_record, day_of, filter, order};
+use super::build::{bucket_record, day_of, order};
 use super::image::{self, Contents, Extent};
 use super::key::KeyedHash;
 use super::part::{BEGINNINGS, Identifier, Part, begin_of, bucket_of, rank_of};
-use super::{Split, StoreError};
+use super::{Split, StoreError, filter};
 use crate::matching::Sighting;
 
 /// Checks everything that parsing does not.
@@ -23,7 +23,7 @@ pub(super) fn check(image: &[u8], contents: &Contents, hash: &KeyedHash) -> Resu
         if !are_buckets_right(&part, hash) {
             return Err(StoreError::Identifiers { part: number });
         }
-        if filter(part.identifiers, part.filter.len()) != part.filter {
+        if filter::of(part.identifiers, hash) != part.filter {
             return Err(StoreError::Filter { part: number });
         }
         if !are_beginnings_right(&part, extent) || !are_sightings_right(part, contents.split) {

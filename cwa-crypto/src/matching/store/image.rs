@@ -14,7 +14,7 @@
 //! parts        identifiers  16 n
 //!              buckets      16 for every 9 identifiers or less
 //!              beginnings   64 for every 448 sightings or less
-//!              filter        2 n
+//!              filter        8 for every 4 identifiers or less, their number rounded up to a power of two, at least 2
 //!              records      13 m
 //!              zeros, until the length is divisible by 16
 //! ```
@@ -26,6 +26,7 @@ use core::ops::Range;
 
 use sha2::{Digest as _, Sha256};
 
+use super::filter::{WORD, word_count};
 use super::key::StoreKey;
 use super::part::{IDENTIFIERS_IN_A_BUCKET, Part, RECORD, SIGHTINGS_IN_A_BLOCK};
 use super::{Split, StoreError};
@@ -138,7 +139,7 @@ impl Extent {
             identifiers: take(identifiers).as_chunks().0,
             buckets: take(buckets).as_chunks().0,
             beginnings: take(beginnings).as_chunks().0,
-            filter: take(filter),
+            filter: take(filter).as_chunks().0,
             records: take(records).as_chunks().0,
         }
     }
@@ -170,8 +171,7 @@ impl Sections {
             identifiers: identifiers.checked_mul(16)?,
             buckets: bucket_count(identifiers).checked_mul(super::part::BUCKET)?,
             beginnings: sightings.div_ceil(SIGHTINGS_IN_A_BLOCK).checked_mul(super::part::BEGINNINGS)?,
-            // 32 bits choose a byte and a bit in it. More than that many bytes could not all be chosen.
-            filter: identifiers.checked_mul(2)?.min(u32::MAX.try_into().unwrap_or(usize::MAX)),
+            filter: word_count(identifiers).checked_mul(WORD)?,
             records: sightings.checked_mul(RECORD)?,
         })
     }

@@ -48,15 +48,15 @@ impl core::fmt::Debug for StoreKey {
 /// identifier: `(k0 + (k1 + w0)(k2 + w1) + (k3 + w2)(k4 + w3)) mod 2^64`, of which the high half is strongly universal.
 /// For any two identifiers, however they were chosen, all pairs of hashes are equally likely over the keys. That is
 /// all that is asked of it, and two multiplications are less than any cipher needs. Its 40 bytes of key come from the
-/// store's 16 through AES.
+/// store's 16 through AES, and the filter's multiplier after them.
 #[derive(Clone, Copy)]
-pub(super) struct KeyedHash([u64; 5]);
+pub(super) struct KeyedHash([u64; 6]);
 
 impl KeyedHash {
     pub(super) fn new(key: &StoreKey) -> Self {
         let mut blocks = [0_u8, 1, 2].map(|number| [number; 16]);
         Aes128Enc::new(&key.0.into()).encrypt_blocks(Array::cast_slice_from_core_mut(&mut blocks));
-        let mut keys = [0; 5];
+        let mut keys = [0; 6];
         for (key, bytes) in keys.iter_mut().zip(blocks.as_flattened().as_chunks().0) {
             *key = u64::from_le_bytes(*bytes);
         }
@@ -66,7 +66,7 @@ impl KeyedHash {
     #[inline(always)]
     pub(super) const fn of(&self, identifier: &[u8; RollingProximityIdentifier::LENGTH]) -> u32 {
         let [a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3, d0, d1, d2, d3] = *identifier;
-        let [k0, k1, k2, k3, k4] = self.0;
+        let [k0, k1, k2, k3, k4, _] = self.0;
         let first = k1
             .wrapping_add(u32::from_le_bytes([a0, a1, a2, a3]) as u64)
             .wrapping_mul(k2.wrapping_add(u32::from_le_bytes([b0, b1, b2, b3]) as u64));
@@ -75,5 +75,11 @@ impl KeyedHash {
             .wrapping_mul(k4.wrapping_add(u32::from_le_bytes([d0, d1, d2, d3]) as u64));
         let sum = k0.wrapping_add(first).wrapping_add(second);
         (sum >> 32) as u32
+    }
+
+    /// An odd number, as likely as any other.
+    pub(super) const fn multiplier(&self) -> u64 {
+        let [.., multiplier] = self.0;
+        multiplier | 1
     }
 }

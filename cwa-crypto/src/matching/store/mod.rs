@@ -5,18 +5,21 @@ use core::fmt;
 
 use super::Sighting;
 use super::statement::HeardIntervals;
-use crate::derive::Backend;
 use crate::rpi::{DayBlocks, RollingProximityIdentifier};
 use crate::time::{ENIntervalNumber, RollingPeriod};
 
 mod build;
 mod check;
+mod filter;
 mod image;
 mod key;
 mod part;
 #[cfg(test)]
 mod tests;
+#[cfg(any(test, not(all(feature = "simd", target_arch = "x86_64"))))]
+mod words;
 
+pub(super) use filter::Filter;
 use image::Contents;
 use key::KeyedHash;
 pub use key::StoreKey;
@@ -214,33 +217,91 @@ impl<'a> Store<'a> {
         self.split
     }
 
-    /// Where keys that begin at `start` can meet anything.
-    pub(super) fn near(&self, start: ENIntervalNumber) -> Near<'_, 'a> {
-        let parts = self.parts_between(start.get(), start.get().saturating_add(LAST_OFFSET));
-        Near { start, parts }
+    /// Whether keys that begin at `start` can meet anything.
+    pub(super) fn is_near(&self, start: ENIntervalNumber) -> bool {
+        !self.parts_between(start.get(), start.get().saturating_add(LAST_OFFSET)).is_empty()
     }
 
-    /// Which identifiers of a key are stored, given all of its day.
+    /// Where they can meet it.
+    pub(super) fn near(&self, start: ENIntervalNumber) -> Near<'_, 'a> {
+        let parts = self.parts_between(start.get(), start.get().saturating_add(LAST_OFFSET));
+        let intervals = |part| self.offsets(part, start).map_or(0, |(first, last)| last - first + 1);
+        let main =
+            parts.iter().enumerate().max_by_key(|(_, part)| intervals(part)).map_or(0, |(number, _)| number);
+        let filter =
+            parts.get(main).map_or_else(|| Filter::new(&[], &self.hash), |part| part.filter(&self.hash));
+        let start = match self.split {
+            Split::Whole => None,
+            Split::ByDay => Some(start),
+        };
+        Near { start, parts, main, filter }
+    }
+
+    /// Whether an identifier may be in the part that most intervals of its key can meet.
     #[inline(always)]
-    pub(super) fn look_up(&self, backend: Backend, near: Near<'_, '_>, day: &DayBlocks) -> HeardIntervals {
-        let Near { start, parts } = near;
-        let mut heard = HeardIntervals::NONE;
-        for part in parts {
-            let (offsets, tolerance) = match self.split {
-                Split::Whole => (within(start.get(), 0, u32::MAX), None),
-                Split::ByDay => {
-                    let (first, last) = part.intervals();
-                    let tolerance = Split::TOLERANCE_INTERVALS;
-                    let near =
-                        within(start.get(), first.saturating_sub(tolerance), last.saturating_add(tolerance));
-                    (near, Some(tolerance))
+    pub(super) fn may_have(&self, near: &Near<'_, '_>, identifier: &[u8; 16]) -> bool {
+        near.parts.get(near.main).is_some_and(|part| part.may_have(&self.hash, identifier))
+    }
+
+    /// Whether it is, and was received when it can count.
+    pub(super) fn has(
+        &self,
+        near: &Near<'_, '_>,
+        start: ENIntervalNumber,
+        offset: u8,
+        day: &DayBlocks,
+    ) -> bool {
+        near.parts.get(near.main).is_some_and(|part| self.is_in(part, start, offset, day))
+    }
+
+    /// Adds to `heard` which identifiers of a key are in the other parts.
+    pub(super) fn look_up_elsewhere(
+        &self,
+        near: &Near<'_, '_>,
+        start: ENIntervalNumber,
+        day: &DayBlocks,
+        heard: &mut HeardIntervals,
+    ) {
+        let others = near.parts.iter().zip(0..).filter(|(_, number)| *number != near.main);
+        for (part, _) in others {
+            let Some((first, last)) = self.offsets(part, start) else { continue };
+            let identifiers = day.0.get(usize::from(first)..=usize::from(last)).unwrap_or_default();
+            for (identifiers, first) in identifiers.chunks(64).zip((first..).step_by(64)) {
+                let mut passed = part.filter(&self.hash).ask(0, identifiers);
+                while passed != 0 {
+                    #[expect(clippy::cast_possible_truncation, reason = "less than 64")]
+                    let offset = first + passed.trailing_zeros() as u8;
+                    passed &= passed - 1;
+                    if self.is_in(part, start, offset, day) {
+                        heard.insert(offset);
+                    }
                 }
-            };
-            if let Some(offsets) = offsets {
-                part.look_up(&self.hash, (backend, day), start, offsets, tolerance, &mut heard);
             }
         }
-        heard
+    }
+
+    fn is_in(&self, part: &Part<'_>, start: ENIntervalNumber, offset: u8, day: &DayBlocks) -> bool {
+        let tolerance = match self.split {
+            Split::Whole => None,
+            Split::ByDay => Some(Split::TOLERANCE_INTERVALS),
+        };
+        let is_near = self.offsets(part, start).is_some_and(|(first, last)| (first..=last).contains(&offset));
+        let identifier = day.0.get(usize::from(offset));
+        is_near
+            && identifier
+                .is_some_and(|identifier| part.has(&self.hash, identifier, (start, offset), tolerance))
+    }
+
+    /// The offsets of a key's intervals that can meet this part.
+    fn offsets(&self, part: &Part<'_>, start: ENIntervalNumber) -> Option<(u8, u8)> {
+        match self.split {
+            Split::Whole => within(start.get(), 0, u32::MAX),
+            Split::ByDay => {
+                let (first, last) = part.intervals();
+                let tolerance = Split::TOLERANCE_INTERVALS;
+                within(start.get(), first.saturating_sub(tolerance), last.saturating_add(tolerance))
+            }
+        }
     }
 
     /// The sightings of a key's identifier, ordered by time: those that a match or a drop can be about.
@@ -271,20 +332,31 @@ impl<'a> Store<'a> {
     }
 }
 
-/// The parts of a store that keys with one first interval can meet.
+/// The parts of a store that some keys can meet.
 #[derive(Clone, Copy)]
-pub(super) struct Near<'s, 'a> {
-    start: ENIntervalNumber,
+pub(in crate::matching) struct Near<'s, 'a> {
+    /// The first interval of these keys; none if they are all keys.
+    start: Option<ENIntervalNumber>,
     parts: &'s [Part<'a>],
+    /// The part that most of their intervals can meet, and its filter.
+    main: usize,
+    filter: Filter<'a>,
 }
 
-impl Near<'_, '_> {
-    pub(super) const fn start(&self) -> ENIntervalNumber {
-        self.start
+impl<'a> Near<'_, 'a> {
+    /// Whether keys that begin at `start` are among these keys.
+    pub(super) fn is_for(&self, start: ENIntervalNumber) -> bool {
+        self.start.is_none_or(|own| own == start)
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
-        self.parts.is_empty()
+    /// Whether more than the part that is asked about first comes into question.
+    pub(super) const fn is_divided(&self) -> bool {
+        self.parts.len() > 1
+    }
+
+    /// What to ask first, about all identifiers of a key.
+    pub(super) const fn filter(&self) -> Filter<'a> {
+        self.filter
     }
 }
 

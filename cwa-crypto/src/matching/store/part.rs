@@ -1,11 +1,10 @@
 //! One part of a store: how an identifier is looked up, and where its sightings are.
 
+use super::filter::{Filter, WORD};
 use super::key::KeyedHash;
 use crate::aem::AssociatedEncryptedMetadata;
-use crate::derive::Backend;
 use crate::matching::Sighting;
-use crate::matching::statement::HeardIntervals;
-use crate::rpi::{DayBlocks, RollingProximityIdentifier};
+use crate::rpi::RollingProximityIdentifier;
 use crate::time::{ENIntervalNumber, UnixTime};
 
 pub(super) type Identifier = [u8; RollingProximityIdentifier::LENGTH];
@@ -15,15 +14,15 @@ pub(super) type Identifier = [u8; RollingProximityIdentifier::LENGTH];
 /// An identifier is looked up in three steps, each of which leaves few for the next. For the identifiers of a key,
 /// which nobody chose, the shares are:
 ///
-/// 1. `filter`, one bit of 16 for each stored identifier, found by the first four bytes: 1 in 16 passes. Small enough
-///    to stay in the second-level cache, and scanned without a branch.
+/// 1. [`filter`](Filter), 16 to 32 bits for each stored identifier, three of which it sets: 1 in 50 to 100 passes. Small
+///    enough to stay in the second-level cache, and asked without a branch.
 /// 2. The record of a bucket, found by the keyed hash: three bits, found by bytes 4 and 5, in three lanes of 32, 32 and
 ///    16 bits that belong to nine identifiers on average. 1 in 40 of those passes.
 /// 3. The identifiers of the bucket, all 128 bits, by binary search.
 ///
-/// None of it can be crowded from outside. n identifiers set at most n of 16 n bits in the first step, which is what
-/// they do anyway. Which bucket they share in the second depends on a key that nobody outside knows. In the third step
-/// even a bucket that held all of them would cost only the logarithm of their number.
+/// None of it can be crowded from outside. Which word they share in the first step and which bucket in the second depends
+/// on a key that nobody outside knows. In the third step even a bucket that held all of them would cost only the
+/// logarithm of their number.
 ///
 /// Nothing here relies on what the bytes say: wrong bytes give wrong answers in the same time.
 #[derive(Clone, Copy, Default)]
@@ -37,7 +36,7 @@ pub(super) struct Part<'a> {
     /// 0..=7 how many identifiers begin in the blocks before | 8..=63 a bit for each sighting, set if an identifier's
     /// sightings begin with it
     pub(super) beginnings: &'a [[u8; BEGINNINGS]],
-    pub(super) filter: &'a [u8],
+    pub(super) filter: &'a [[u8; WORD]],
     /// By identifier, then by time.
     pub(super) records: &'a [[u8; RECORD]],
 }
@@ -54,33 +53,29 @@ pub(super) const SIGHTINGS_IN_A_BLOCK: usize = (BEGINNINGS - 8) * 8;
 pub(super) const RECORD: usize = 13;
 
 impl<'a> Part<'a> {
-    /// Adds to `heard` which identifiers of a key that begins at `start` are stored, of those from one offset to another.
-    /// If there is a `tolerance`, only those count that were seen within so many intervals.
+    /// What to ask first.
+    pub(super) fn filter(&self, hash: &KeyedHash) -> Filter<'a> {
+        Filter::new(self.filter, hash)
+    }
+
     #[inline(always)]
-    pub(super) fn look_up(
+    pub(super) fn may_have(&self, hash: &KeyedHash, identifier: &Identifier) -> bool {
+        self.bucket_may_have(self.bucket_of(hash, identifier), identifier)
+    }
+
+    /// Whether an identifier, that of the key's interval `offset` intervals after `start`, is stored. If there is a
+    /// `tolerance`, it has to be seen within so many intervals.
+    #[inline(always)]
+    pub(super) fn has(
         &self,
         hash: &KeyedHash,
-        (backend, day): (Backend, &DayBlocks),
-        start: ENIntervalNumber,
-        (first, last): (u8, u8),
+        identifier: &Identifier,
+        (start, offset): (ENIntervalNumber, u8),
         tolerance: Option<u32>,
-        heard: &mut HeardIntervals,
-    ) {
-        let masks = self.candidates(backend, day, first, last);
-        for (mut mask, base) in masks.into_iter().zip((0_u8..).step_by(64)) {
-            while mask != 0 {
-                #[expect(clippy::cast_possible_truncation, reason = "at most 64")]
-                let offset = base.wrapping_add(mask.trailing_zeros() as u8);
-                mask &= mask - 1;
-                let Some(identifier) = day.0.get(usize::from(offset)) else { break };
-                let bucket = self.bucket_of(hash, identifier);
-                if self.bucket_may_have(bucket, identifier)
-                    && self.was_seen(bucket, identifier, offset, start, tolerance)
-                {
-                    heard.insert(offset);
-                }
-            }
-        }
+    ) -> bool {
+        let bucket = self.bucket_of(hash, identifier);
+        self.bucket_may_have(bucket, identifier)
+            && self.was_seen(bucket, identifier, offset, start, tolerance)
     }
 
     /// The sightings of one identifier, ordered by time.
@@ -102,40 +97,6 @@ impl<'a> Part<'a> {
         })
     }
 
-    /// Which identifiers, of those from one offset to another, pass the filter.
-    #[inline(always)]
-    pub(super) fn candidates(&self, backend: Backend, day: &DayBlocks, first: u8, last: u8) -> [u64; 3] {
-        // For the few that a neighbouring day has it is not worth while.
-        #[cfg(all(feature = "simd", target_arch = "x86_64"))]
-        if backend == Backend::Avx512
-            && last - first >= 48
-            && let Some(avx512) = crate::simd::Avx512::detect()
-        {
-            let mut masks = avx512.candidates(self.filter, &day.0);
-            for (mask, base) in masks.iter_mut().zip((0_u32..).step_by(64)) {
-                *mask &= mask_of(base, first.into(), last.into());
-            }
-            return masks;
-        }
-        #[cfg(not(all(feature = "simd", target_arch = "x86_64")))]
-        let (Backend::Portable | Backend::Avx512) = backend;
-        let length = self.filter.len() as u64;
-        let mut masks = [0; 3];
-        for ((mask, identifiers), base) in masks.iter_mut().zip(day.0.chunks(64)).zip((0..).step_by(64)) {
-            let begin = usize::from(first).saturating_sub(base);
-            let end = (usize::from(last) + 1).saturating_sub(base).min(identifiers.len());
-            let Some(identifiers) = identifiers.get(begin..end) else { continue };
-            // Backwards, so that doubling the mask moves every bit to its place.
-            *mask = identifiers.iter().rev().fold(0_u64, |mask, identifier| {
-                let (byte, bit) = filter_place(identifier, length);
-                let byte = self.filter.get(byte).copied().unwrap_or(0);
-                mask + mask + (u64::from(byte) >> bit & 1)
-            });
-            *mask = mask.checked_shl(begin.try_into().unwrap_or(u32::MAX)).unwrap_or(0);
-        }
-        masks
-    }
-
     #[inline(always)]
     fn bucket_of(&self, hash: &KeyedHash, identifier: &Identifier) -> usize {
         bucket_of(hash.of(identifier), self.buckets.len())
@@ -143,10 +104,9 @@ impl<'a> Part<'a> {
 
     #[inline(always)]
     fn bucket_may_have(&self, bucket: usize, identifier: &Identifier) -> bool {
-        self.buckets.get(bucket).is_some_and(|record| {
-            let (lanes, bits) = (u128::from_le_bytes(*record), lanes_of(identifier));
-            lanes & bits == bits
-        })
+        let record = self.buckets.get(bucket).copied().unwrap_or_default();
+        let (lanes, bits) = (u128::from_le_bytes(record), lanes_of(identifier));
+        lanes & bits == bits
     }
 
     /// Whether the identifier that is `offset` intervals after `start` is stored, and was seen near that interval.
@@ -210,26 +170,6 @@ impl<'a> Part<'a> {
         }
         None
     }
-}
-
-/// The bits of a mask of 64 offsets from `base` on that stand for offsets from `first` to `last`.
-#[cfg(all(feature = "simd", target_arch = "x86_64"))]
-#[inline(always)]
-fn mask_of(base: u32, first: u32, last: u32) -> u64 {
-    let from = u64::MAX.checked_shl(first.saturating_sub(base)).unwrap_or(0);
-    let past = u64::MAX.checked_shl((last + 1).saturating_sub(base)).unwrap_or(0);
-    from & !past
-}
-
-/// Where in a filter of so many bytes an identifier's bit is. All bits are used, whatever their number: multiplying
-/// and taking the high half maps 32 bits evenly to less.
-#[inline(always)]
-pub(super) fn filter_place(identifier: &Identifier, length: u64) -> (usize, u32) {
-    let [a, b, c, d, ..] = *identifier;
-    let product = u64::from(u32::from_le_bytes([a, b, c, d])).wrapping_mul(length);
-    #[expect(clippy::cast_possible_truncation, reason = "three bits")]
-    let bit = (product >> 29) as u32 & 7;
-    (usize::try_from(product >> 32).unwrap_or(usize::MAX), bit)
 }
 
 /// The bucket of a hash, of so many.
