@@ -9,8 +9,9 @@
 //! Both leave the units for integers idle. With every round of SHA-256 there is time for an eighth of
 //! [something else](crate::derive::Meanwhile), such as to ask the filter of a store about the day before.
 //!
-//! `unsafe` is in this file alone: the call into code for AVX-512, loads and stores, and a fence for the compiler. What
-//! is computed, from public keys to public identifiers, branches on nothing but how many keys there are.
+//! `unsafe` is in this file alone: the call into code for AVX-512, loads and stores, one look into a table, and two
+//! statements in assembler. What is computed, from public keys to public identifiers, branches on nothing but how many
+//! keys there are.
 
 #![expect(unsafe_code, reason = "intrinsics need it where they touch memory; each block has its proof")]
 #![deny(unsafe_op_in_unsafe_fn)]
@@ -33,7 +34,7 @@ use crate::diagnosis::DiagnosisKey;
 // and all of zmm0 to zmm31), once.
 cpufeatures::new!(avx512, "avx512f", "avx512bw", "vaes", "bmi1", "bmi2");
 
-/// Proof that the processor and the operating system have AVX-512 F and BW and VAES: there is no other way to one.
+/// Proof that the processor and the operating system have what was just asked for: there is no other way to one.
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512(());
 
@@ -44,7 +45,7 @@ impl Avx512 {
 
     /// Derives the days of all keys, in order.
     pub(crate) fn run(self, keys: &[DiagnosisKey], days: &mut impl Days) {
-        // SAFETY: `run` needs the three target features that it enables, and `self` proves that they are here. It is
+        // SAFETY: `run` needs the target features that it enables, and `self` proves that they are here. It is
         // safe in every other respect, for the compiler checks its body.
         unsafe { run(keys, days) }
     }
@@ -71,7 +72,7 @@ impl<'a> Words<'a> {
     /// Without asking whether it exists: this is done 144 times for each key, beside the encryption.
     #[inline(always)]
     pub(crate) fn chosen_by(&self, number: u64) -> u64 {
-        #[expect(clippy::cast_possible_truncation, reason = "as long as an u64 on every x86-64")]
+        #[expect(clippy::cast_possible_truncation, reason = "below the number of words")]
         let place = (number >> self.shift) as usize;
         // SAFETY: with `bits` from `new`, or 1 in `ZERO`, `place` is below 2^bits, and there are at least 2^bits words.
         u64::from_le_bytes(*unsafe { self.words.get_unchecked(place) })

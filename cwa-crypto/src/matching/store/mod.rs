@@ -28,7 +28,7 @@ use part::Part;
 /// All that one phone received, indexed once by identifier.
 ///
 /// It is an image of bytes, in memory or mapped from a file ([`as_bytes`](Self::as_bytes) and [`parse`](Self::parse)
-/// are all there is to writing and reading one), and takes 16 bytes for each identifier, less than 4 for its index, and
+/// are all there is to writing and reading one), and takes 16 bytes for each identifier, less than 6 for its index, and
 /// 13 for each sighting.
 ///
 /// ```
