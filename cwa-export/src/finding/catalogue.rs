@@ -1,0 +1,170 @@
+//! Every code, with its weight, cause and remedy. Codes are stable: they are added, never changed or reused.
+
+use super::{Explanation, Severity};
+
+macro_rules! codes {
+    ($($name:ident, $text:literal, $severity:ident, $title:literal, $cause:literal, $remedy:literal;)+) => {
+        /// A stable code of a finding: `CWA-E…` and `CWA-W…` tell its usual weight.
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        #[non_exhaustive]
+        pub enum Code {
+            $(#[doc = concat!("`", $text, "`: ", $title, ".")] $name,)+
+        }
+
+        impl Code {
+            /// Every code of this crate.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The code as it is printed.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)+ }
+            }
+
+            /// How much it weighs unless a profile says otherwise.
+            #[must_use]
+            pub const fn severity(self) -> Severity {
+                match self { $(Self::$name => Severity::$severity,)+ }
+            }
+
+            /// What it means.
+            #[must_use]
+            pub const fn explanation(self) -> Explanation {
+                match self {
+                    $(Self::$name => Explanation { code: self, title: $title, cause: $cause, remedy: $remedy },)+
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    // 10: the archive
+    ArchiveUnreadable, "CWA-E1001", Error, "the archive cannot be read",
+        "It is not a ZIP archive, is cut off, or is built so that two readers could see different files in it. An archive that readers disagree about can show one thing to the verifier and another to the phone.",
+        "Fetch the file again; if it stays so, it was made or changed by something that is not a publisher.";
+    UnexpectedMember, "CWA-E1002", Error, "the archive holds another file",
+        "Phones accept `export.bin` and `export.sig` and nothing else. Dutch archives carry a `content.sig` that their own app takes out first.",
+        "Verify with `--profile lenient`, or re-pack the two files.";
+    // 11: structure
+    NotAnExport, "CWA-E1101", Error, "the header is not that of an export",
+        "An exposure key export begins with the 16 bytes `EK Export v1` and four spaces.",
+        "Check that the file is an export and not configuration or statistics, which are signed by the same key.";
+    Malformed, "CWA-E1102", Error, "the protobuf message cannot be read",
+        "The bytes behind the header are no message of the format: cut off, wrong wire type, or lengths beyond the end.",
+        "Fetch the file again; a transfer that went through text mode or was cut off does this.";
+    UnknownField, "CWA-W1103", Warning, "the file has fields that the format does not know",
+        "A later revision of the format, or an extension. Readers pass over them; the signature covers them.",
+        "None needed, if the signature verifies.";
+    RepeatedField, "CWA-E1104", Error, "a field that may occur once occurs again",
+        "Readers take the last occurrence, or join them; what a verifier and a phone make of it need not be the same.",
+        "Ask the publisher: no known writer does this.";
+    NotCanonical, "CWA-W1105", Warning, "numbers are not in their shortest form",
+        "The same content can be written in other bytes. The signature covers the bytes, so this changes nothing that is signed.",
+        "None needed, if the signature verifies.";
+    NumberOverflow, "CWA-E1106", Error, "a number does not fit its field",
+        "Readers cut such a number off, or refuse it; what they see need not be the same.",
+        "Ask the publisher: no known writer does this.";
+    BatchInvalid, "CWA-E1107", Error, "the batch number does not fit the batch size",
+        "Both must be there, and 1 <= batch_num <= batch_size; Android waits for all files of a batch otherwise.",
+        "Publishers write 1 and 1 for a single file.";
+    TimesInvalid, "CWA-E1108", Error, "the export's start is not before its end",
+        "The two time stamps give the window in which keys were published.",
+        "Ask the publisher.";
+    SignatureListMalformed, "CWA-E1109", Error, "export.sig cannot be read",
+        "The bytes are no signature list, or hold something that a signature list does not.",
+        "Fetch the file again; nothing in `export.sig` is protected by a signature, so anybody could have changed it.";
+    // 12: signature and trust
+    SignatureMismatch, "CWA-E1201", Error, "no signature verifies",
+        "The content is not what the holder of the key signed: changed on the way, or signed by another key, or another part of the file was signed.",
+        "Fetch the file again. If it stays so, do not use it.";
+    NoTrustedKey, "CWA-E1202", Error, "no trusted key made this signature",
+        "The signature names a key that the trust store does not hold.",
+        "Give the authority's public key with `--public-key FILE`; sample keys need `--trust sample`.";
+    Unsigned, "CWA-E1203", Error, "there is no signature",
+        "A package without a signature can come from anybody. Some readers accept an empty signature list; phones do not.",
+        "Give the signature file with `--signature FILE` if the export came bare.";
+    SignatureEncoding, "CWA-E1204", Error, "a signature is not in strict DER",
+        "Phones read ECDSA signatures in DER. Security modules often give 64 raw bytes instead, which publishers have forgotten to convert.",
+        "The publisher must encode r and s as a DER sequence of two integers.";
+    SignatureInfoMismatch, "CWA-E1205", Error, "a signature's name is not one the export lists",
+        "`export.sig` is not protected by any signature; only the same name within the signed export shows that it was meant.",
+        "Ask the publisher; `--profile lenient` accepts it.";
+    SignatureCount, "CWA-E1206", Error, "signatures and signature infos differ in number",
+        "Android refuses an export with another number of signatures than it lists.",
+        "Ask the publisher; `--profile lenient` accepts it.";
+    SignatureBatch, "CWA-E1207", Error, "a signature's batch numbers are not those of the export",
+        "They must be there and repeat the export's.",
+        "Ask the publisher; `--profile lenient` accepts it.";
+    SignatureAlgorithm, "CWA-E1208", Error, "the signature algorithm is not ECDSA with SHA-256",
+        "The format knows the object identifier 1.2.840.10045.4.3.2 only; early files have text in its place.",
+        "`--profile lenient` accepts the early spellings.";
+    LegacySignatureInfo, "CWA-E1209", Error, "the signature info has the field numbers of May 2020",
+        "Before the format was settled, version, id and algorithm had the numbers 2 to 4; read by today's, the version stands where the Android package should.",
+        "`--profile lenient` accepts it.";
+    TooManySignatures, "CWA-E1210", Error, "there are more signatures than the format allows",
+        "Ten at most.",
+        "Ask the publisher.";
+    TestKey, "CWA-W1211", Warning, "the file is signed by a test key",
+        "An authority signs with it for its own test phones; what it signs is not for the public.",
+        "None, if a test file was expected: `--trust test` says so.";
+    SampleKey, "CWA-W1212", Warning, "the file is signed by a sample key",
+        "The private half is published or belongs to a unit test: anybody may have signed.",
+        "Do not take the content for an authority's.";
+    KeyLookUp, "CWA-W1213", Note, "how the key was found",
+        "The signature's package, key id and version name the key; if they fit none exactly, less of them is compared.",
+        "None needed.";
+    SignatureNotChecked, "CWA-W1214", Warning, "a further signature could not be checked",
+        "Another signature verifies, but no trusted key is known for this one.",
+        "Give its public key with `--public-key FILE` to have it checked.";
+    SignedInstead, "CWA-W1215", Note, "what was signed instead",
+        "The signature is right for something else: the file without its header, or another key than the one it names.",
+        "If it is the header, the publisher signs the wrong bytes and no phone accepts the file. If it is another key, compare the names.";
+    // 13: keys
+    KeyInvalid, "CWA-E1301", Error, "a key cannot be used",
+        "Its key data is not 16 bytes, or a number is out of its range. Android stops reading at such a key, so that everything behind it is lost.",
+        "Ask the publisher.";
+    DuplicateKey, "CWA-E1302", Error, "a key occurs twice",
+        "The same key data more than once in one file, or as new and as revised.",
+        "Ask the publisher.";
+    KeyFromFuture, "CWA-W1303", Warning, "a key starts after the end of the export",
+        "Checked against the export's own end, or `--now`. A key that is still to be on air can be broadcast by anybody.",
+        "Ask the publisher.";
+    KeyTooOld, "CWA-W1304", Warning, "a key is older than 15 days",
+        "Checked against the export's own end, or `--now`. Phones keep what they received for 14 days.",
+        "None needed for an old file; compare with the export's own time.";
+    KeyUnderEmbargo, "CWA-W1305", Warning, "a key was published less than two hours after its end",
+        "Phones still accept it then, so somebody can broadcast it again and make others believe they met its owner.",
+        "Ask the publisher.";
+    TooManyKeys, "CWA-W1306", Warning, "the file has more keys than phones are promised",
+        "750,000 keys and 16 MB are the published bounds.",
+        "Publish several files.";
+    // 14: configuration
+    NumberOutOfRange, "CWA-E1401", Error, "a parameter is out of its range",
+        "The German server refuses such a configuration before it signs it.",
+        "Correct the parameter; the message has the bound.";
+    TooManyDecimals, "CWA-E1402", Error, "a weight has more than three decimals",
+        "Weights are thousandths, so that every platform computes the same score.",
+        "Round the weight to three decimals.";
+    ClassesOverlap, "CWA-E1403", Error, "two risk classes overlap",
+        "A score in both has no one meaning.",
+        "Let each class begin where the one before it ends.";
+    ClassesGap, "CWA-W1404", Warning, "a range of scores belongs to no risk class",
+        "A score in it has no meaning: the app shows nothing, or the wrong thing. The configuration can be loaded, but not published.",
+        "Let each class begin where the one before it ends; the whole reaches from 0 to 9999.";
+    ClassInvalid, "CWA-E1405", Error, "a risk class cannot be used",
+        "Its least score is above its greatest, or it has no label.",
+        "Correct the class.";
+    ThresholdsInvalid, "CWA-E1406", Error, "the attenuation thresholds are the wrong way round",
+        "The lower one must not be above the upper one.",
+        "Swap them.";
+    DivisorZero, "CWA-E1407", Error, "the divisor of the risk score is zero",
+        "The combined score is divided by it.",
+        "Set it to 1 or more.";
+    NoClasses, "CWA-E1408", Error, "there are no risk classes",
+        "No score has a meaning.",
+        "Define classes from 0 to 9999.";
+    Opaque, "CWA-W1409", Note, "the content is of a kind that is not looked into",
+        "Signed statistics, rules and certificates come in the same archives and under the same key.",
+        "None needed.";
+}
