@@ -19,14 +19,30 @@ pub(super) fn build(sightings: &[Sighting], split: Split, key: &StoreKey) -> Vec
         .map(|(sighting, number)| (day_of(sighting, split), hash.of(sighting.rpi.as_bytes()), number))
         .collect();
     order.sort_unstable();
-    let parts: Vec<_> = order.chunk_by(|a, b| a.0 == b.0).map(|places| arrange(sightings, places)).collect();
+    let mut parts: Vec<_> =
+        order.chunk_by(|a, b| a.0 == b.0).map(|places| arrange(sightings, places)).collect();
+    for strangers in strangers(sightings.iter().copied(), split).chunk_by(|a, b| a.0 == b.0) {
+        let Some(&(day, _)) = strangers.first() else { continue };
+        let place = parts.binary_search_by_key(&day, |part| part.day).unwrap_or_else(|place| {
+            parts.insert(place, Arranged { day, ..Arranged::default() });
+            place
+        });
+        if let Some(part) = parts.get_mut(place) {
+            part.strangers = strangers.iter().map(|stranger| stranger.1).collect();
+        }
+    }
 
-    let extents: Vec<_> =
-        parts.iter().map(|part| (part.day, part.identifiers.len(), part.sightings.len())).collect();
+    let numbers = |part: &Arranged| {
+        let identifiers = part.identifiers.len();
+        [identifiers, part.sightings.len(), identifiers + part.strangers.len()]
+    };
+    let extents: Vec<_> = parts.iter().map(|part| (part.day, numbers(part))).collect();
     let mut image = image::header(split, key, &extents);
     let length: usize = extents
         .iter()
-        .filter_map(|&(_, identifiers, sightings)| Sections::of(identifiers, sightings)?.length())
+        .filter_map(|&(_, [identifiers, sightings, filtered])| {
+            Sections::of(identifiers, sightings, filtered)?.length()
+        })
         .sum();
     image.reserve_exact(length);
     for part in &parts {
@@ -43,8 +59,32 @@ pub(super) fn build(sightings: &[Sighting], split: Split, key: &StoreKey) -> Vec
 pub(super) const fn day_of(sighting: &Sighting, split: Split) -> u32 {
     match split {
         Split::Whole => 0,
-        Split::ByDay => ENIntervalNumber::at(sighting.seen_at).get() / RollingPeriod::FULL_DAY.get() as u32,
+        Split::ByDay => day_of_interval(ENIntervalNumber::at(sighting.seen_at).get()),
     }
+}
+
+pub(super) const fn day_of_interval(interval: u32) -> u32 {
+    interval / RollingPeriod::FULL_DAY.get() as u32
+}
+
+/// The identifiers of sightings that keys can meet in intervals of another day than that of the part they belong to,
+/// with that day: ascending, each once.
+pub(super) fn strangers(sightings: impl Iterator<Item = Sighting>, split: Split) -> Vec<(u32, Identifier)> {
+    let mut strangers = Vec::new();
+    for sighting in sightings {
+        let interval = ENIntervalNumber::at(sighting.seen_at).get();
+        let day = day_of(&sighting, split);
+        let near = [
+            interval.saturating_sub(Split::TOLERANCE_INTERVALS),
+            interval.saturating_add(Split::TOLERANCE_INTERVALS),
+        ];
+        let other_days =
+            near.map(day_of_interval).into_iter().filter(|near| split == Split::ByDay && *near != day);
+        strangers.extend(other_days.map(|day| (day, *sighting.rpi.as_bytes())));
+    }
+    strangers.sort_unstable();
+    strangers.dedup();
+    strangers
 }
 
 /// Sightings of one identifier are ordered by time.
@@ -63,10 +103,13 @@ pub(super) fn bucket_record(identifiers: &[Identifier], begin: usize) -> [u8; BU
 type Place = (u32, u32, usize);
 
 /// The sightings of one part in the order of the image.
+#[derive(Default)]
 struct Arranged {
     day: u32,
     sightings: Vec<Sighting>,
     identifiers: Vec<Identifier>,
+    /// See [`strangers`].
+    strangers: Vec<Identifier>,
 }
 
 /// Puts the sightings at `places`, which are ordered by hash, in order by bucket, then by identifier, then by time.
@@ -95,7 +138,7 @@ fn arrange(sightings: &[Sighting], places: &[Place]) -> Arranged {
             .filter_map(|same| same.first())
             .map(|first| *first.rpi.as_bytes()),
     );
-    Arranged { day, sightings: arranged, identifiers }
+    Arranged { day, sightings: arranged, identifiers, strangers: Vec::new() }
 }
 
 impl Arranged {
@@ -128,7 +171,7 @@ impl Arranged {
             image.extend(block);
         }
 
-        image.extend(filter::of(&self.identifiers, hash).as_flattened());
+        image.extend(filter::of([&self.identifiers, &self.strangers], hash).as_flattened());
         for sighting in &self.sightings {
             image.extend(write_record(sighting));
         }

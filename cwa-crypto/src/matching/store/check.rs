@@ -1,6 +1,8 @@
 //! Whether an image is what building it makes.
 
-use super::build::{bucket_record, day_of, order};
+use alloc::vec::Vec;
+
+use super::build::{bucket_record, day_of, order, strangers};
 use super::image::{self, Contents, Extent};
 use super::key::KeyedHash;
 use super::part::{BEGINNINGS, Identifier, Part, begin_of, bucket_of, rank_of};
@@ -23,14 +25,35 @@ pub(super) fn check(image: &[u8], contents: &Contents, hash: &KeyedHash) -> Resu
         if !are_buckets_right(&part, hash) {
             return Err(StoreError::Identifiers { part: number });
         }
-        if filter::of(part.identifiers, hash) != part.filter {
-            return Err(StoreError::Filter { part: number });
-        }
         if !are_beginnings_right(&part, extent) || !are_sightings_right(part, contents.split) {
             return Err(StoreError::Sightings { part: number });
         }
         Ok(())
-    })
+    })?;
+    are_filters_right(image, contents, hash)
+}
+
+/// Whether each filter has what it should have, and there is one wherever there should be. For this the sightings have
+/// to be right.
+fn are_filters_right(image: &[u8], contents: &Contents, hash: &KeyedHash) -> Result<(), StoreError> {
+    let sightings = contents.parts.iter().flat_map(|extent| extent.part(image).sightings());
+    let strangers = strangers(sightings, contents.split);
+    let mut strangers = strangers.as_slice();
+    for (extent, number) in contents.parts.iter().zip(0..) {
+        let part = extent.part(image);
+        let here = strangers.iter().take_while(|(day, _)| *day == part.day).count();
+        let here = strangers.split_off(..here).unwrap_or_default();
+        let here: Vec<_> = here.iter().map(|(_, identifier)| *identifier).collect();
+        let is_right = extent.filtered == extent.identifiers + here.len()
+            && filter::of([part.identifiers, &here], hash) == part.filter;
+        if !is_right {
+            return Err(StoreError::Filter { part: number });
+        }
+    }
+    match strangers {
+        [] => Ok(()),
+        _ => Err(StoreError::Filter { part: contents.parts.len() }),
+    }
 }
 
 /// Whether every identifier is in its bucket, each once and ascending, and the buckets' records say so.
@@ -66,8 +89,8 @@ fn are_beginnings_right(part: &Part<'_>, extent: &Extent) -> bool {
         }
         is_right
     });
-    let begins_first =
-        part.beginnings.first().is_some_and(|[_, _, _, _, _, _, _, _, bits, ..]| bits & 1 == 1);
+    let begins_first = extent.sightings == 0
+        || part.beginnings.first().is_some_and(|[_, _, _, _, _, _, _, _, bits, ..]| bits & 1 == 1);
     are_counted && begins_first && rank == extent.identifiers as u64
 }
 

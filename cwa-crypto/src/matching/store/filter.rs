@@ -48,10 +48,10 @@ impl<'a> Filter<'a> {
     }
 }
 
-/// The words of the filter of these identifiers.
-pub(super) fn of(identifiers: &[Identifier], hash: &KeyedHash) -> Vec<[u8; WORD]> {
-    let mut words = alloc::vec![[0; WORD]; word_count(identifiers.len())];
-    for identifier in identifiers {
+/// The words of the filter of these identifiers, which may be in two pieces.
+pub(super) fn of(identifiers: [&[Identifier]; 2], hash: &KeyedHash) -> Vec<[u8; WORD]> {
+    let mut words = alloc::vec![[0; WORD]; word_count(identifiers.iter().map(|piece| piece.len()).sum())];
+    for identifier in identifiers.into_iter().flatten() {
         let product = product(identifier, hash.multiplier());
         let number = product.checked_shr(64 - words.len().trailing_zeros()).unwrap_or(0);
         if let Some(word) = usize::try_from(number).ok().and_then(|number| words.get_mut(number)) {

@@ -8,13 +8,14 @@
 //!             32..=39   number of parts
 //!             40..=47   zero
 //!             48..=79   SHA-256 of all other bytes
-//! part table   0..=7    day since the epoch, ascending; 0 if whole       for each part 24 bytes,
-//!              8..=15   number of identifiers n, at least 1              filled up with zeros to 16
+//! part table   0..=7    day since the epoch, ascending; 0 if whole       for each part 32 bytes
+//!              8..=15   number of identifiers n
 //!             16..=23   number of sightings m, at least n
+//!             24..=31   number of identifiers in the filter f, at least n and 1; n if whole
 //! parts        identifiers  16 n
 //!              buckets      16 for every 9 identifiers or less
 //!              beginnings   64 for every 448 sightings or less
-//!              filter        8 for every 4 identifiers or less, their number rounded up to a power of two, at least 2
+//!              filter        8 for every 4 of f or less, their number rounded up to a power of two, at least 2
 //!              records      13 m
 //!              zeros, until the length is divisible by 16
 //! ```
@@ -44,7 +45,7 @@ pub(super) const HEADER: usize = 80;
 pub(super) const DIGEST: Range<usize> = 48..80;
 
 /// Bytes of an entry in the part table.
-const ENTRY: usize = 24;
+const ENTRY: usize = 32;
 
 /// What the header and the part table say.
 #[derive(Clone, Debug)]
@@ -61,6 +62,8 @@ pub(super) struct Extent {
     pub(super) day: u32,
     pub(super) identifiers: usize,
     pub(super) sightings: usize,
+    /// Identifiers in the filter.
+    pub(super) filtered: usize,
     /// Where the part begins in the image.
     begin: usize,
 }
@@ -99,10 +102,10 @@ impl Contents {
         let mut begin = (HEADER + table.len()).next_multiple_of(16);
         for (entry, number) in table.as_chunks::<ENTRY>().0.iter().zip(0..) {
             let refused = StoreError::Part { number };
-            let &[day, identifiers, sightings] = entry.as_chunks().0 else { return Err(refused) };
-            let [day, identifiers, sightings] =
-                [day, identifiers, sightings].map(|number| usize::try_from(u64::from_le_bytes(number)));
-            let (Ok(day), Ok(identifiers), Ok(sightings)) = (day, identifiers, sightings) else {
+            let numbers: [_; 4] = entry.as_chunks().0.try_into().map_err(|_| refused)?;
+            let [Ok(day), Ok(identifiers), Ok(sightings), Ok(filtered)] =
+                numbers.map(|number| usize::try_from(u64::from_le_bytes(number)))
+            else {
                 return Err(refused);
             };
             let day = u32::try_from(day).map_err(|_| refused)?;
@@ -110,11 +113,18 @@ impl Contents {
                 (Split::Whole, before) => before.is_none() && day == 0,
                 (Split::ByDay, before) => before.is_none_or(|before| before.day < day),
             };
-            if !is_in_order || identifiers == 0 || sightings < identifiers {
+            let is_possible = match split {
+                Split::Whole => filtered == identifiers,
+                Split::ByDay => filtered >= identifiers,
+            };
+            // A part without identifiers has no sightings, and is there for its filter.
+            let is_empty = (identifiers == 0) == (sightings == 0);
+            if !is_in_order || !is_possible || !is_empty || filtered == 0 || sightings < identifiers {
                 return Err(refused);
             }
-            parts.push(Extent { day, identifiers, sightings, begin });
-            let length = Sections::of(identifiers, sightings).and_then(|sections| sections.length());
+            let extent = Extent { day, identifiers, sightings, filtered, begin };
+            let length = extent.sections().and_then(|sections| sections.length());
+            parts.push(extent);
             begin = length.and_then(|length| begin.checked_add(length)).ok_or(refused)?;
         }
         if begin != image.len() {
@@ -127,9 +137,7 @@ impl Contents {
 impl Extent {
     /// The part in the image that was parsed.
     pub(super) fn part<'a>(&self, image: &'a [u8]) -> Part<'a> {
-        let Some(Sections { identifiers, buckets, beginnings, filter, records }) =
-            Sections::of(self.identifiers, self.sightings)
-        else {
+        let Some(Sections { identifiers, buckets, beginnings, filter, records }) = self.sections() else {
             return Part::default();
         };
         let mut rest = image.get(self.begin..).unwrap_or_default();
@@ -144,10 +152,13 @@ impl Extent {
         }
     }
 
+    fn sections(&self) -> Option<Sections> {
+        Sections::of(self.identifiers, self.sightings, self.filtered)
+    }
+
     /// The zeros after the part.
     pub(super) fn padding<'a>(&self, image: &'a [u8]) -> &'a [u8] {
-        let sections = Sections::of(self.identifiers, self.sightings);
-        let range = sections.and_then(|sections| {
+        let range = self.sections().and_then(|sections| {
             let filled = self.begin.checked_add(sections.filled()?)?;
             Some(filled..self.begin.checked_add(sections.length()?)?)
         });
@@ -166,12 +177,12 @@ pub(super) struct Sections {
 
 impl Sections {
     /// `None` if they would be longer than anything can be.
-    pub(super) fn of(identifiers: usize, sightings: usize) -> Option<Self> {
+    pub(super) fn of(identifiers: usize, sightings: usize, filtered: usize) -> Option<Self> {
         Some(Self {
             identifiers: identifiers.checked_mul(16)?,
             buckets: bucket_count(identifiers).checked_mul(super::part::BUCKET)?,
             beginnings: sightings.div_ceil(SIGHTINGS_IN_A_BLOCK).checked_mul(super::part::BEGINNINGS)?,
-            filter: word_count(identifiers).checked_mul(WORD)?,
+            filter: word_count(filtered).checked_mul(WORD)?,
             records: sightings.checked_mul(RECORD)?,
         })
     }
@@ -194,8 +205,9 @@ pub(super) fn bucket_count(identifiers: usize) -> usize {
     identifiers.div_ceil(IDENTIFIERS_IN_A_BUCKET).min(u32::MAX.try_into().unwrap_or(usize::MAX))
 }
 
-/// The header, without the digest, and the part table of parts with these days and numbers of identifiers and sightings.
-pub(super) fn header(split: Split, key: &StoreKey, parts: &[(u32, usize, usize)]) -> Vec<u8> {
+/// The header, without the digest, and the part table of parts with these days and numbers of identifiers, of sightings,
+/// and of identifiers in the filter.
+pub(super) fn header(split: Split, key: &StoreKey, parts: &[(u32, [usize; 3])]) -> Vec<u8> {
     let split: u32 = match split {
         Split::Whole => 0,
         Split::ByDay => 1,
@@ -207,10 +219,9 @@ pub(super) fn header(split: Split, key: &StoreKey, parts: &[(u32, usize, usize)]
     header.extend(key.expose_bytes());
     header.extend((parts.len() as u64).to_le_bytes());
     header.resize(HEADER, 0);
-    for &(day, identifiers, sightings) in parts {
-        for number in [u64::from(day), identifiers as u64, sightings as u64] {
-            header.extend(number.to_le_bytes());
-        }
+    for &(day, numbers) in parts {
+        header.extend(u64::from(day).to_le_bytes());
+        header.extend(numbers.map(|number| (number as u64).to_le_bytes()).as_flattened());
     }
     header.resize(header.len().next_multiple_of(16), 0);
     header

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Range;
 
 use super::Sighting;
 use super::statement::HeardIntervals;
@@ -19,6 +20,7 @@ mod tests;
 #[cfg(any(test, not(all(feature = "simd", target_arch = "x86_64"))))]
 mod words;
 
+use build::day_of_interval;
 pub(super) use filter::Filter;
 use image::Contents;
 use key::KeyedHash;
@@ -60,10 +62,8 @@ pub enum Split {
     /// Not at all: every sighting of a key's identifier is found, however far off in time, so that rules can say why
     /// it does not count.
     Whole,
-    /// By the UTC day of the sightings. A key meets the days it can hit, and keys that can hit none are not even
-    /// derived: the choice for keys of other weeks than the sightings. Where most keys are of the same weeks a whole
-    /// store is quicker, up to a million identifiers at least. Sightings more than
-    /// [12 intervals](Self::TOLERANCE_INTERVALS) from an identifier's own are as good as not received.
+    /// By the UTC day of the sightings. A key meets the days it can hit, and keys that can hit none are not even derived.
+    /// Sightings more than [12 intervals](Self::TOLERANCE_INTERVALS) from an identifier's own are as good as not received.
     ByDay,
 }
 
@@ -219,28 +219,34 @@ impl<'a> Store<'a> {
 
     /// Whether keys that begin at `start` can meet anything.
     pub(super) fn is_near(&self, start: ENIntervalNumber) -> bool {
-        !self.parts_between(start.get(), start.get().saturating_add(LAST_OFFSET)).is_empty()
+        self.split == Split::Whole || days_of(start).into_iter().any(|day| self.part_of(day).is_some())
     }
 
     /// Where they can meet it.
     pub(super) fn near(&self, start: ENIntervalNumber) -> Near<'_, 'a> {
         let parts = self.parts_between(start.get(), start.get().saturating_add(LAST_OFFSET));
-        let intervals = |part| self.offsets(part, start).map_or(0, |(first, last)| last - first + 1);
-        let main =
-            parts.iter().enumerate().max_by_key(|(_, part)| intervals(part)).map_or(0, |(number, _)| number);
-        let filter =
-            parts.get(main).map_or_else(|| Filter::new(&[], &self.hash), |part| part.filter(&self.hash));
-        let start = match self.split {
-            Split::Whole => None,
-            Split::ByDay => Some(start),
+        let filter = |part: Option<&Part<'a>>| match part {
+            Some(part) => part.filter(&self.hash),
+            None => Filter::new(&[], &self.hash),
         };
-        Near { start, parts, main, filter }
+        if self.split == Split::Whole {
+            return Near { start: None, parts, filter: filter(parts.first()), elsewhere: None };
+        }
+        // How many intervals are of the day of the first one.
+        let [today, tomorrow] = days_of(start).map(|day| self.part_of(day));
+        let of_today = INTERVALS_OF_A_DAY - start.get() % INTERVALS_OF_A_DAY;
+        let (main, elsewhere) = match u8::try_from(of_today) {
+            Ok(of_today @ ..72) => (tomorrow, today.map(|today| (filter(Some(today)), 0..of_today))),
+            Ok(of_today @ ..144) => (today, tomorrow.map(|tomorrow| (filter(Some(tomorrow)), of_today..144))),
+            _ => (today, None),
+        };
+        Near { start: Some(start), parts, filter: filter(main), elsewhere }
     }
 
-    /// Whether an identifier may be in the part that most intervals of its key can meet.
+    /// Whether an identifier may be where its key can meet it.
     #[inline(always)]
     pub(super) fn may_have(&self, near: &Near<'_, '_>, identifier: &[u8; 16]) -> bool {
-        near.parts.get(near.main).is_some_and(|part| part.may_have(&self.hash, identifier))
+        near.parts.iter().fold(false, |may, part| may | part.may_have(&self.hash, identifier))
     }
 
     /// Whether it is, and was received when it can count.
@@ -251,10 +257,16 @@ impl<'a> Store<'a> {
         offset: u8,
         day: &DayBlocks,
     ) -> bool {
-        near.parts.get(near.main).is_some_and(|part| self.is_in(part, start, offset, day))
+        let tolerance = match self.split {
+            Split::Whole => None,
+            Split::ByDay => Some(Split::TOLERANCE_INTERVALS),
+        };
+        let Some(identifier) = day.0.get(usize::from(offset)) else { return false };
+        let Some(interval) = start.checked_add(offset.into()) else { return false };
+        near.parts.iter().any(|part| part.has(&self.hash, identifier, interval, tolerance))
     }
 
-    /// Adds to `heard` which identifiers of a key are in the other parts.
+    /// Adds to `heard` which identifiers of a key are stored that its [filter](Near::filter) was not asked about.
     pub(super) fn look_up_elsewhere(
         &self,
         near: &Near<'_, '_>,
@@ -262,44 +274,13 @@ impl<'a> Store<'a> {
         day: &DayBlocks,
         heard: &mut HeardIntervals,
     ) {
-        let others = near.parts.iter().zip(0..).filter(|(_, number)| *number != near.main);
-        for (part, _) in others {
-            let Some((first, last)) = self.offsets(part, start) else { continue };
-            let identifiers = day.0.get(usize::from(first)..=usize::from(last)).unwrap_or_default();
-            for (identifiers, first) in identifiers.chunks(64).zip((first..).step_by(64)) {
-                let mut passed = part.filter(&self.hash).ask(0, identifiers);
-                while passed != 0 {
-                    #[expect(clippy::cast_possible_truncation, reason = "less than 64")]
-                    let offset = first + passed.trailing_zeros() as u8;
-                    passed &= passed - 1;
-                    if self.is_in(part, start, offset, day) {
-                        heard.insert(offset);
-                    }
-                }
-            }
-        }
-    }
-
-    fn is_in(&self, part: &Part<'_>, start: ENIntervalNumber, offset: u8, day: &DayBlocks) -> bool {
-        let tolerance = match self.split {
-            Split::Whole => None,
-            Split::ByDay => Some(Split::TOLERANCE_INTERVALS),
-        };
-        let is_near = self.offsets(part, start).is_some_and(|(first, last)| (first..=last).contains(&offset));
-        let identifier = day.0.get(usize::from(offset));
-        is_near
-            && identifier
-                .is_some_and(|identifier| part.has(&self.hash, identifier, (start, offset), tolerance))
-    }
-
-    /// The offsets of a key's intervals that can meet this part.
-    fn offsets(&self, part: &Part<'_>, start: ENIntervalNumber) -> Option<(u8, u8)> {
-        match self.split {
-            Split::Whole => within(start.get(), 0, u32::MAX),
-            Split::ByDay => {
-                let (first, last) = part.intervals();
-                let tolerance = Split::TOLERANCE_INTERVALS;
-                within(start.get(), first.saturating_sub(tolerance), last.saturating_add(tolerance))
+        let Some((filter, offsets)) = &near.elsewhere else { return };
+        for offset in offsets.clone() {
+            let identifier = day.0.get(usize::from(offset));
+            if identifier.is_some_and(|identifier| filter.ask(0, core::slice::from_ref(identifier)) == 1)
+                && self.has(near, start, offset, day)
+            {
+                heard.insert(offset);
             }
         }
     }
@@ -319,28 +300,33 @@ impl<'a> Store<'a> {
         sightings.filter(is_near).collect()
     }
 
+    fn part_of(&self, day: u32) -> Option<&Part<'a>> {
+        self.parts.get(self.parts.binary_search_by_key(&day, |part| part.day).ok()?)
+    }
+
+    /// The parts with sightings that identifiers of these intervals can meet.
     fn parts_between(&self, first: u32, last: u32) -> &[Part<'a>] {
         if self.split == Split::Whole {
             return &self.parts;
         }
-        let day = |interval: u32| interval / INTERVALS_OF_A_DAY;
-        let first = day(first.saturating_sub(Split::TOLERANCE_INTERVALS));
-        let last = day(last.saturating_add(Split::TOLERANCE_INTERVALS));
+        let first = day_of_interval(first.saturating_sub(Split::TOLERANCE_INTERVALS));
+        let last = day_of_interval(last.saturating_add(Split::TOLERANCE_INTERVALS));
         let begin = self.parts.partition_point(|part| part.day < first);
         let end = self.parts.partition_point(|part| part.day <= last);
         self.parts.get(begin..end).unwrap_or_default()
     }
 }
 
-/// The parts of a store that some keys can meet.
-#[derive(Clone, Copy)]
+/// Where some keys can meet anything.
+#[derive(Clone)]
 pub(in crate::matching) struct Near<'s, 'a> {
     /// The first interval of these keys; none if they are all keys.
     start: Option<ENIntervalNumber>,
+    /// Where their identifiers can be.
     parts: &'s [Part<'a>],
-    /// The part that most of their intervals can meet, and its filter.
-    main: usize,
+    /// The filter that knows most of them, and one for the offsets that another knows.
     filter: Filter<'a>,
+    elsewhere: Option<(Filter<'a>, Range<u8>)>,
 }
 
 impl<'a> Near<'_, 'a> {
@@ -349,14 +335,14 @@ impl<'a> Near<'_, 'a> {
         self.start.is_none_or(|own| own == start)
     }
 
-    /// Whether more than the part that is asked about first comes into question.
-    pub(super) const fn is_divided(&self) -> bool {
-        self.parts.len() > 1
-    }
-
     /// What to ask first, about all identifiers of a key.
     pub(super) const fn filter(&self) -> Filter<'a> {
         self.filter
+    }
+
+    /// Whether that is not all.
+    pub(super) const fn is_divided(&self) -> bool {
+        self.elsewhere.is_some()
     }
 }
 
@@ -369,22 +355,9 @@ impl fmt::Debug for Store<'_> {
     }
 }
 
-impl Part<'_> {
-    /// The first and the last interval of the part's day.
-    const fn intervals(&self) -> (u32, u32) {
-        let first = self.day.saturating_mul(INTERVALS_OF_A_DAY);
-        (first, first.saturating_add(LAST_OFFSET))
-    }
-}
-
-/// The offsets, first and last, of a key's intervals that exist and lie between two intervals.
-fn within(start: u32, first: u32, last: u32) -> Option<(u8, u8)> {
-    let last = last.min(start.saturating_add(LAST_OFFSET)).checked_sub(start)?;
-    let first = first.saturating_sub(start);
-    if first > last {
-        return None;
-    }
-    Some((u8::try_from(first).ok()?, u8::try_from(last).ok()?))
+/// The days of a key's first and last interval.
+fn days_of(start: ENIntervalNumber) -> [u32; 2] {
+    [start.get(), start.get().saturating_add(LAST_OFFSET)].map(day_of_interval)
 }
 
 const INTERVALS_OF_A_DAY: u32 = RollingPeriod::FULL_DAY.get() as u32;
@@ -445,10 +418,10 @@ pub enum StoreError {
         /// The part.
         part: usize,
     },
-    /// A filter that is not that of the identifiers.
-    #[error("the filter of part {part} is not that of its identifiers")]
+    /// A filter that is not that of the identifiers that keys of its day can meet, or none where there should be one.
+    #[error("the filter of part {part} is not that of the identifiers of its day")]
     Filter {
-        /// The part.
+        /// The part; their number if one is missing after all others.
         part: usize,
     },
     /// Sightings out of order, of another day, or of no identifier.

@@ -36,6 +36,8 @@ pub(super) struct Part<'a> {
     /// 0..=7 how many identifiers begin in the blocks before | 8..=63 a bit for each sighting, set if an identifier's
     /// sightings begin with it
     pub(super) beginnings: &'a [[u8; BEGINNINGS]],
+    /// Knows the identifiers of the part, and in a store that is split those of its neighbours that keys of its day can
+    /// meet.
     pub(super) filter: &'a [[u8; WORD]],
     /// By identifier, then by time.
     pub(super) records: &'a [[u8; RECORD]],
@@ -63,19 +65,17 @@ impl<'a> Part<'a> {
         self.bucket_may_have(self.bucket_of(hash, identifier), identifier)
     }
 
-    /// Whether an identifier, that of the key's interval `offset` intervals after `start`, is stored. If there is a
-    /// `tolerance`, it has to be seen within so many intervals.
+    /// Whether an identifier is stored. If there is a `tolerance`, it has to be seen within so many intervals of its own.
     #[inline(always)]
     pub(super) fn has(
         &self,
         hash: &KeyedHash,
         identifier: &Identifier,
-        (start, offset): (ENIntervalNumber, u8),
+        interval: ENIntervalNumber,
         tolerance: Option<u32>,
     ) -> bool {
         let bucket = self.bucket_of(hash, identifier);
-        self.bucket_may_have(bucket, identifier)
-            && self.was_seen(bucket, identifier, offset, start, tolerance)
+        self.bucket_may_have(bucket, identifier) && self.was_seen(bucket, identifier, interval, tolerance)
     }
 
     /// The sightings of one identifier, ordered by time.
@@ -109,19 +109,17 @@ impl<'a> Part<'a> {
         lanes & bits == bits
     }
 
-    /// Whether the identifier that is `offset` intervals after `start` is stored, and was seen near that interval.
+    /// Whether the identifier is stored, and was seen near that interval.
     #[inline(never)]
     fn was_seen(
         &self,
         bucket: usize,
         identifier: &Identifier,
-        offset: u8,
-        start: ENIntervalNumber,
+        interval: ENIntervalNumber,
         tolerance: Option<u32>,
     ) -> bool {
         let Some(ordinal) = self.ordinal_of(bucket, identifier) else { return false };
         let Some(tolerance) = tolerance else { return true };
-        let Some(interval) = start.checked_add(offset.into()) else { return false };
         let earliest = ENIntervalNumber::new(interval.get().saturating_sub(tolerance));
         let records = self.records_of(ordinal);
         let place = records.partition_point(|record| ENIntervalNumber::at(read_time(record)) < earliest);

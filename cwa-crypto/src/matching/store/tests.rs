@@ -120,11 +120,15 @@ fn an_identifier_takes_less_than_twenty_two_bytes_beside_its_sighting() {
         let bytes = received.bytes.capacity() + size_of_val(received.contents.parts.as_slice());
         assert!(bytes - received.payload_size() < 22 * count, "{count}: {bytes}");
     }
-    // Divided among two weeks, each part has its own rounding.
-    let all = (0..10_000_u32).map(|i| sighting(spread(i.into()), u64::from(i % 14) * DAY));
-    let received = ReceivedIdentifiers::build(all, Split::ByDay, &key());
-    let bytes = received.bytes.capacity() + size_of_val(received.contents.parts.as_slice());
-    assert!(bytes - received.payload_size() < 10_000 * 224 / 10, "{bytes}");
+    // Divided among two weeks, each part has its own rounding, and its neighbours' identifiers around midnight.
+    let by_day = |time: &dyn Fn(u64) -> u64| {
+        let all = (0..10_000_u64).map(|i| sighting(spread(i.into()), i % 14 * DAY + time(i)));
+        let received = ReceivedIdentifiers::build(all, Split::ByDay, &key());
+        let bytes = received.bytes.capacity() + size_of_val(received.contents.parts.as_slice());
+        bytes - received.payload_size()
+    };
+    assert!(by_day(&|i| i * 7919 % DAY) < 10_000 * 22);
+    assert!(by_day(&|_| 0) < 10_000 * 24);
 }
 
 /// The share of evenly spread identifiers, none of them stored, that pass the filter, and that pass the lanes too.
@@ -244,8 +248,9 @@ fn an_image_of_another_kind_is_refused_with_what_is_wrong() {
     assert_eq!(parse(&|image| image[12] = 7), StoreError::Split { got: 7 });
     assert_eq!(parse(&|image| image[39] = 1), StoreError::TooShort { got: image.len() });
     assert_eq!(parse(&|image| image[40] = 1), StoreError::Padding { part: None });
-    // A day in a store that is not divided, no identifiers, fewer sightings than identifiers, more than fit anywhere.
-    for (place, byte) in [(80, 1), (88, 0), (96, 0), (95, 0xff), (103, 0xff)] {
+    // A day in a store that is not divided, no identifiers, fewer sightings than identifiers, more than fit anywhere,
+    // another number in the filter.
+    for (place, byte) in [(80, 1), (88, 0), (96, 0), (95, 0xff), (103, 0xff), (104, 0), (104, 2)] {
         assert_eq!(parse(&|image| image[place] = byte), StoreError::Part { number: 0 }, "{place}");
     }
     let (expected, got) = (image.len(), image.len() + 1);
@@ -318,13 +323,39 @@ fn no_damaged_image_passes_and_none_does_harm() {
 }
 
 #[test]
-fn offsets_are_those_of_intervals_that_exist() {
-    assert_eq!(within(1000, 0, u32::MAX), Some((0, 143)));
-    assert_eq!(within(1000, 900, 999), None);
-    assert_eq!(within(1000, 900, 1000), Some((0, 0)));
-    assert_eq!(within(1000, 1143, 2000), Some((143, 143)));
-    assert_eq!(within(1000, 1144, 2000), None);
-    assert_eq!(within(u32::MAX - 3, 0, u32::MAX), Some((0, 3)));
+fn identifiers_of_intervals_that_do_not_exist_are_not_stored() {
+    let all = [sighting(7, u64::from(u32::MAX) * 600)];
+    let day = DayBlocks([*rpi(7).as_bytes(); 144]);
+    for received in stores(&all) {
+        let store = received.store();
+        let start = ENIntervalNumber::new(u32::MAX - 3);
+        let near = store.near(start);
+        let has: Vec<_> = (0..144).filter(|offset| store.has(&near, start, *offset, &day)).collect();
+        assert_eq!(has, [0, 1, 2, 3]);
+    }
+}
+
+#[test]
+fn a_day_without_sightings_has_a_filter_for_those_of_its_neighbours() {
+    let interval = |interval: u64| interval * 600;
+    // Within two hours of midnight on both sides of day 10, and one too early for day 12.
+    let all = [
+        sighting(spread(1), interval(10 * 144 - 12)),
+        sighting(spread(2), interval(11 * 144 + 11)),
+        sighting(spread(3), interval(12 * 144 - 13)),
+    ];
+    let received = ReceivedIdentifiers::build(all, Split::ByDay, &key());
+    assert_eq!(received.check(), Ok(()));
+    let days: Vec<_> = received.parts().map(|part| (part.day, part.identifiers.len())).collect();
+    assert_eq!(days, [(9, 1), (10, 0), (11, 2)]);
+    assert_eq!(received.identifier_count(), 3);
+    let store = received.store();
+    let near = |day: u32| store.is_near(ENIntervalNumber::new(day * 144));
+    assert_eq!([8, 9, 10, 11, 12].map(near), [false, true, true, true, false]);
+    let passes = |day: u32, number: u128| {
+        store.near(ENIntervalNumber::new(day * 144)).filter().ask(0, &[spread(number).to_be_bytes()]) == 1
+    };
+    assert_eq!([1, 2, 3].map(|number| passes(10, number)), [true, true, false]);
 }
 
 proptest! {
