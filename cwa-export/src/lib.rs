@@ -17,6 +17,7 @@ pub mod reader;
 pub mod signature;
 mod signature_list;
 pub mod submission;
+pub mod transfer;
 pub mod trust;
 pub mod verify;
 mod wire;
