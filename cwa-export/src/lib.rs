@@ -13,6 +13,7 @@ pub mod finding;
 pub mod header;
 pub mod index;
 pub mod key;
+pub mod layout;
 pub mod reader;
 pub mod signature;
 mod signature_list;
