@@ -151,6 +151,8 @@ enum Command {
     Vectors(commands::vectors::VectorsCommand),
     /// The whole way, once, on a real server: from two phones that meet to a warning.
     Tour(commands::tour::TourArguments),
+    /// What a code means: cause and remedy; of this program, of ENErrorDomain, or of Google's ApiException.
+    Explain(commands::explain::ExplainArguments),
     /// Completion script for a shell, on standard output.
     Completions(commands::completions::CompletionsArguments),
     /// Man pages, one file a command, into a directory.
@@ -174,6 +176,7 @@ impl Command {
             Self::Publish(arguments) => arguments.run(global, output),
             Self::Vectors(command) => command.run(output),
             Self::Tour(arguments) => commands::tour::tour(arguments, global, output),
+            Self::Explain(arguments) => commands::explain::explain(arguments, output),
             Self::Completions(arguments) => commands::completions::completions(arguments, output),
             Self::Man(arguments) => commands::completions::man(arguments, output),
         }

@@ -1,5 +1,7 @@
 //! Why a command could not give its answer: one type, one rendering, one table of exit codes.
 
+pub(crate) mod catalogue;
+
 use core::fmt;
 use std::io;
 

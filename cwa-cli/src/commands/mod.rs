@@ -2,6 +2,7 @@
 
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod guid;
 pub(crate) mod match_;
