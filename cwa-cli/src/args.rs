@@ -130,6 +130,8 @@ enum Command {
     /// Signed packages of keys: look into them, verify them, make them.
     #[command(subcommand)]
     Export(commands::export::ExportCommand),
+    /// Mirror a distribution: ask for what is new, check it, and put it in place whole.
+    Fetch(commands::fetch::FetchArguments),
     /// Application configuration: look into it.
     #[command(subcommand)]
     Config(commands::config::ConfigCommand),
@@ -168,6 +170,7 @@ impl Command {
             Self::Sightings(command) => command.run(global, output),
             Self::Risk(command) => command.run(output),
             Self::Export(command) => command.run(global, output),
+            Self::Fetch(arguments) => arguments.run(global, output),
             Self::Config(command) => command.run(output),
             Self::Tan(command) => command.run(global, output),
             Self::Qr(command) => command.run(output),
@@ -194,6 +197,8 @@ pub(crate) enum Answer {
     Unreadable,
     /// 4: there is no trusted key for it.
     Untrusted,
+    /// 5: the other end of the network did not do as it should.
+    Remote,
     /// 6: a vector or a conformance case failed.
     CaseFailed,
 }
@@ -205,6 +210,7 @@ impl From<Answer> for ExitCode {
             Answer::No => 1,
             Answer::Unreadable => 3,
             Answer::Untrusted => 4,
+            Answer::Remote => 5,
             Answer::CaseFailed => 6,
         })
     }

@@ -1,4 +1,5 @@
-//! One HTTP request at a time, from an address of the caller's choosing, with bounds on time and size.
+//! One HTTP request at a time, from an address of the caller's choosing or over one kept connection, with bounds on time
+//! and size.
 
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
@@ -7,6 +8,7 @@ use cwa_crypto::UnixTime;
 use cwa_crypto::schedule::ClockSkew;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
+use hyper::client::conn::http1::SendRequest;
 use hyper::header::{CONTENT_LENGTH, DATE, HOST, HeaderMap, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -42,8 +44,17 @@ pub(crate) enum ClientError {
         #[source]
         source: std::io::Error,
     },
-    /// The connection ended before the answer did.
-    #[error("the connection broke before the answer was complete")]
+    /// No address for a name.
+    #[error("{host} has no address")]
+    Resolve {
+        host: String,
+        #[source]
+        source: std::io::Error,
+    },
+    /// The connection ended before the answer did, or the answer is larger than is read.
+    #[error(
+        "the connection broke before the answer was complete, or the answer has more than {ANSWER_LIMIT} bytes"
+    )]
     Broken(#[source] Box<dyn core::error::Error + Send + Sync>),
     /// Nothing came in time.
     #[error("no complete answer within {} s", TIME_LIMIT.as_secs())]
@@ -121,11 +132,9 @@ impl Client {
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
         let driver = tokio::spawn(connection);
-        let answer = sender.send_request(request).await.map_err(broken)?;
-        let (head, body) = answer.into_parts();
-        let body = Limited::new(body, ANSWER_LIMIT).collect().await.map_err(ClientError::Broken)?.to_bytes();
+        let answer = read(sender.send_request(request).await.map_err(broken)?).await?;
         driver.abort();
-        Ok(Answer { status: head.status, headers: head.headers, body })
+        Ok(answer)
     }
 
     async fn connect(&self, to: SocketAddr) -> std::io::Result<TcpStream> {
@@ -133,6 +142,92 @@ impl Client {
         socket.bind(SocketAddr::new(self.source, 0))?;
         socket.connect(to).await
     }
+}
+
+/// Requests to one server, over one connection for as long as the server keeps it.
+#[derive(Debug)]
+pub(crate) struct Session {
+    host: String,
+    port: u16,
+    sender: Option<SendRequest<Full<Bytes>>>,
+    connections: usize,
+    requests: usize,
+}
+
+impl Session {
+    /// A session that connects with its first request.
+    pub(crate) const fn new(host: String, port: u16) -> Self {
+        Self { host, port, sender: None, connections: 0, requests: 0 }
+    }
+
+    /// How many connections it has opened.
+    pub(crate) const fn connections(&self) -> usize {
+        self.connections
+    }
+
+    /// How many requests it has sent.
+    pub(crate) const fn requests(&self) -> usize {
+        self.requests
+    }
+
+    /// GET with these headers.
+    pub(crate) async fn get(
+        &mut self,
+        path: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Answer, ClientError> {
+        self.requests += 1;
+        let mut request = Request::builder().uri(path).header(HOST, format!("{}:{}", self.host, self.port));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(Bytes::new()))?;
+        tokio::time::timeout(TIME_LIMIT, self.exchange(request)).await.map_err(|_| ClientError::Late)?
+    }
+
+    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, ClientError> {
+        let broken = |error: hyper::Error| ClientError::Broken(Box::new(error));
+        // A server may close an idle connection at any time; nothing is lost by asking again over another one.
+        if let Some(mut sender) = self.sender.take()
+            && sender.ready().await.is_ok()
+            && let Ok(answer) = sender.send_request(request.clone()).await
+        {
+            let answer = read(answer).await?;
+            self.sender = Some(sender);
+            return Ok(answer);
+        }
+        let mut sender = self.connect().await?;
+        let answer = read(sender.send_request(request).await.map_err(broken)?).await?;
+        self.sender = Some(sender);
+        Ok(answer)
+    }
+
+    async fn connect(&mut self) -> Result<SendRequest<Full<Bytes>>, ClientError> {
+        let unresolved = |source| ClientError::Resolve { host: self.host.clone(), source };
+        let name = (self.host.trim_start_matches('[').trim_end_matches(']'), self.port);
+        let addresses: Vec<SocketAddr> = tokio::net::lookup_host(name).await.map_err(unresolved)?.collect();
+        let mut failure = unresolved(std::io::ErrorKind::NotFound.into());
+        for to in addresses {
+            match TcpStream::connect(to).await {
+                Ok(stream) => {
+                    let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+                        .await
+                        .map_err(|error| ClientError::Broken(Box::new(error)))?;
+                    tokio::spawn(connection);
+                    self.connections += 1;
+                    return Ok(sender);
+                }
+                Err(source) => failure = ClientError::Connect { to, source },
+            }
+        }
+        Err(failure)
+    }
+}
+
+async fn read(answer: hyper::Response<hyper::body::Incoming>) -> Result<Answer, ClientError> {
+    let (head, body) = answer.into_parts();
+    let body = Limited::new(body, ANSWER_LIMIT).collect().await.map_err(ClientError::Broken)?.to_bytes();
+    Ok(Answer { status: head.status, headers: head.headers, body })
 }
 
 #[cfg(test)]

@@ -32,6 +32,8 @@ pub(crate) enum Kind {
     Input,
     /// 4: there is no trusted key for the input.
     Untrusted,
+    /// 5: the network, or what is at its other end.
+    Network,
     /// 74: this machine's files; nothing about the input's worth was learnt.
     System,
 }
@@ -71,6 +73,7 @@ impl Failure {
             Kind::Usage => 2,
             Kind::Input => 3,
             Kind::Untrusted => 4,
+            Kind::Network => 5,
             Kind::System => 74,
         }
     }

@@ -20,6 +20,8 @@ mod failure;
 #[cfg(feature = "cli")]
 mod input;
 #[cfg(feature = "cli")]
+mod mirror;
+#[cfg(feature = "cli")]
 mod output;
 #[cfg(feature = "cli")]
 mod pipeline;

@@ -19,6 +19,9 @@ mod support;
 mod admin;
 #[path = "server/distribution.rs"]
 mod distribution;
+#[cfg(feature = "cli")]
+#[path = "server/fetch.rs"]
+mod fetch;
 #[path = "server/internal.rs"]
 mod internal;
 #[path = "server/portal.rs"]

@@ -313,6 +313,62 @@ pub(crate) const FAILURES: &[FailureCode] = &[
         "A tour needs a new directory, so that what it leaves there is its own.",
         "Name another one with --dir.",
     ),
+    // 09: distributions
+    code(
+        "CWA-E0901",
+        "a file could not be fetched",
+        "The server cannot be reached, broke off, answered with another status than expected, or with more than is read.",
+        "Look at the cause that is printed with it, and run the command again: a mirror goes on where it stopped.",
+    ),
+    code(
+        "CWA-E0902",
+        "the server has no index",
+        "It is no distribution of this layout, or has published nothing yet.",
+        "Check --server, --layout and --index.",
+    ),
+    code(
+        "CWA-E0903",
+        "an index cannot be used",
+        "It is not of this layout, or leads out of the mirror or to another host.",
+        "Check --layout; what is wrong and where is printed with it.",
+    ),
+    code(
+        "CWA-E0904",
+        "a mirror cannot be read or written",
+        "Its directory cannot be made, or a file in it is not accessible.",
+        "Check directory and permissions.",
+    ),
+    code(
+        "CWA-E0905",
+        "a mirror's state cannot be read",
+        "`.cwa-mirror.json` was changed, or is of another version.",
+        "Delete it: everything is fetched anew.",
+    ),
+    code(
+        "CWA-E0906",
+        "a mirror is of another server",
+        "What one server says to be unchanged says nothing about another one's files.",
+        "Name another directory with --mirror.",
+    ),
+    code("CWA-E0907", "no server was given", "A mirror is one of a server.", "Name it with --server."),
+    code(
+        "CWA-E0908",
+        "a country's own server is not contacted",
+        "It is history, and its name may belong to somebody else by now.",
+        "`cwa fetch --profile CC --dry-run` says what its phones asked for.",
+    ),
+    code(
+        "CWA-E0909",
+        "--index is no path",
+        "It has a query, an escape, or `..` in it.",
+        "Give the path alone, below the server's or, with a leading slash, below its host.",
+    ),
+    code(
+        "CWA-E0910",
+        "no layout of a country is known",
+        "It had no such app, or nobody has written down where its packages were.",
+        "The known ones are printed with it.",
+    ),
 ];
 
 const fn code(
