@@ -14,6 +14,7 @@ pub mod header;
 pub mod index;
 pub mod key;
 pub mod layout;
+pub mod lint;
 pub mod reader;
 pub mod signature;
 mod signature_list;

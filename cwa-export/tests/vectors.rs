@@ -124,3 +124,39 @@ fn uploads() {
         Ok(())
     });
 }
+
+#[test]
+fn lint_tells_every_finding_and_no_other() {
+    use cwa_export::lint::Lint;
+    run("export.lint", |_, test| {
+        let mut lint = Lint::new(test.input["profile"].as_str().unwrap().parse().unwrap());
+        if let Some(now) = test.input.get("now") {
+            lint = lint.now(UnixTime::from_secs(now.as_u64().unwrap()));
+        }
+        for file in test.input["files"].as_array().unwrap() {
+            let bytes = |name: &str| Some(hex::decode(file.get(name)?.as_str()?).unwrap());
+            let name = file["name"].as_str().unwrap();
+            match bytes("zip") {
+                Some(zip) => lint.archive(name, &zip),
+                None => lint.files(name, &bytes("export_bin").unwrap(), bytes("export_sig").as_deref()),
+            }
+        }
+        let mut found: Vec<(String, String, String)> = lint
+            .finish()
+            .into_iter()
+            .map(|found| (found.finding.code.to_string(), found.file, found.finding.severity.to_string()))
+            .collect();
+        found.sort();
+        let expected: Vec<_> = test.expected["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|finding| {
+                let member = |name: &str| finding[name].as_str().unwrap().to_owned();
+                (member("code"), member("file"), member("severity"))
+            })
+            .collect();
+        assert_eq!(found, expected, "tc{}: {}", test.tc_id, test.comment);
+        Ok(())
+    });
+}

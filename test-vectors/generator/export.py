@@ -97,6 +97,7 @@ def key_message(key):
         + number(4, key.get("rolling_period"))
         + number(5, key.get("report_type"))
         + zigzag(6, key.get("days_since_onset_of_symptoms"))
+        + number(8, key.get("variant_of_concern"))
     )
 
 

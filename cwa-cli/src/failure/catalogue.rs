@@ -146,6 +146,12 @@ pub(crate) const FAILURES: &[FailureCode] = &[
         "The archive and the JSON document would be mixed.",
         "Name a file with --output, or leave out --json.",
     ),
+    code(
+        "CWA-E0315",
+        "standard output cannot take two things",
+        "SARIF and the JSON document would be mixed.",
+        "Name a file with --sarif, or leave out --json.",
+    ),
     // 04: configuration
     code(
         "CWA-E0401",

@@ -9,6 +9,7 @@ use cwa_export::ExportKey;
 use cwa_export::batch::{Hour, PendingKey, PublicationPolicy};
 use cwa_export::content::ParseContentError;
 use cwa_export::finding::{Code, Finding};
+use cwa_export::lint::{Lint, LintFinding, LintProfile, LintProfileError};
 use cwa_export::p256::pkcs8::EncodePublicKey as _;
 use cwa_export::submission::{PerKeyPadding, Submission, SubmissionError, SubmissionPolicy};
 use cwa_export::verify::{ParseExportError, VerifyError};
@@ -24,6 +25,7 @@ pub(super) fn run(family: &str, group: &Group, test: &Test) -> Outcome {
     let result = match family {
         "export.verify" => verify(group, input, expected, test.error.as_deref()),
         "export.archive" => archive(input, expected),
+        "export.lint" => lint(input, expected),
         "export.public_key" => public_key(input, expected),
         "export.submission" => submission(group, input, expected),
         // The verdict is in the status; a refusal is what is computed.
@@ -117,6 +119,34 @@ fn archive(input: &Value, expected: &Value) -> Result<(), Problem> {
     }
     same("export_bin", &hex::encode(archive.export_bin()), &member(expected, "export_bin")?)?;
     Ok(same("export_sig", &hex::encode(archive.export_sig()), &member(expected, "export_sig")?)?)
+}
+
+fn lint(input: &Value, expected: &Value) -> Result<(), Problem> {
+    let profile: LintProfile =
+        member::<String>(input, "profile")?.parse().map_err(|error: LintProfileError| error.to_string())?;
+    let mut lint = Lint::new(profile);
+    if let Some(now) = optional(input, "now")? {
+        lint = lint.now(UnixTime::from_secs(now));
+    }
+    for file in member::<Vec<Value>>(input, "files")? {
+        let name: String = member(&file, "name")?;
+        if file.get("zip").is_some() {
+            lint.archive(&name, &bytes(&file, "zip")?);
+        } else {
+            let export_sig = file.get("export_sig").map(|_| bytes(&file, "export_sig")).transpose()?;
+            lint.files(&name, &bytes(&file, "export_bin")?, export_sig.as_deref());
+        }
+    }
+    let mut found: Vec<(String, String, Value)> = Vec::new();
+    for LintFinding { finding, file, .. } in lint.finish() {
+        let code = finding.code.to_string();
+        let severity = finding.severity.to_string();
+        let document = json!({ "code": code, "severity": severity, "file": file });
+        found.push((code, file, document));
+    }
+    found.sort_by(|one, other| (&one.0, &one.1).cmp(&(&other.0, &other.1)));
+    let found: Vec<Value> = found.into_iter().map(|(.., document)| document).collect();
+    Ok(same("findings", &found, &member(expected, "findings")?)?)
 }
 
 fn public_key(input: &Value, expected: &Value) -> Result<(), Problem> {

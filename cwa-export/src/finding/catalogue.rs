@@ -167,4 +167,132 @@ codes! {
     Opaque, "CWA-W1409", Note, "the content is of a kind that is not looked into",
         "Signed statistics, rules and certificates come in the same archives and under the same key.",
         "None needed.";
+    // 15: lint of one file
+    KeyDataLength, "CWA-E1501", Error, "key data is not 16 bytes",
+        "A key has 16 bytes. Android stops reading the file at such a key, so that everything behind it is lost.",
+        "Publish the 16 bytes as the phone gave them; hexadecimal or base64 text is longer.";
+    PeriodTooLong, "CWA-E1502", Error, "a rolling period is not 1 to 144",
+        "A key is on air for at most 144 intervals of ten minutes. iOS passes over such a key; other readers refuse the file.",
+        "Drop the key, or publish it with the period that it had.";
+    PeriodZero, "CWA-E1503", Error, "a rolling period is 0",
+        "Early Android versions uploaded 0 and meant 144. iOS reads it as 144, other readers refuse it.",
+        "Write 144.";
+    PeriodAbsent, "CWA-W1504", Note, "keys have no rolling period",
+        "Absent means 144. Google's server leaves it out then; a reader that takes absence for 0 loses the key.",
+        "None needed.";
+    StartNegative, "CWA-E1505", Error, "a start interval is negative",
+        "On the wire such a number has ten bytes, and iOS refuses the whole file for it.",
+        "Drop the key.";
+    StartZero, "CWA-E1506", Error, "a key has no start interval",
+        "It is absent or 0, which is the year 1970: the key matches nothing.",
+        "Publish the start interval with the key, or drop it.";
+    StartNotAtMidnight, "CWA-W1507", Note, "a key does not start at midnight UTC",
+        "Second keys of a day and keys from other countries do that. The German server takes only keys that start at midnight.",
+        "None needed, unless the file is meant for the Corona-Warn-App.";
+    EndOverflow, "CWA-E1508", Error, "a key ends beyond the last interval number",
+        "Start and period together exceed 31 bits; readers wrap around, or refuse the key.",
+        "Drop the key.";
+    DaysSinceOnsetEncoded, "CWA-W1509", Warning, "days since onset lie beyond two weeks",
+        "The framework knows -14 to 14. The European gateway and the Corona-Warn-App put more into this number, up to 4000, for a server to decode.",
+        "Decode the number before keys are given to phones of the framework.";
+    DaysSinceOnsetOutOfRange, "CWA-E1510", Error, "days since onset are out of every range",
+        "Neither days (-14 to 14) nor an encoding (-15 to 4000).",
+        "Leave the field out if nothing is known.";
+    RiskLevelOutOfRange, "CWA-E1511", Error, "a transmission risk level is not 0 to 8",
+        "The framework knows the levels 0 to 8; the European gateway fills 2147483647 in for an unknown one, and iOS keeps the lowest eight bits.",
+        "Leave the field out, or write 0 to 8.";
+    RiskLevelMissing, "CWA-W1512", Note, "keys have no transmission risk level",
+        "Absent or 0. Framework mode v2 does not need it; the Corona-Warn-App computes its risk from the levels 1 to 8.",
+        "None needed, unless the file is meant for the Corona-Warn-App.";
+    ReportTypeOutOfRange, "CWA-E1513", Error, "a report type does not exist",
+        "There are 0 to 5.",
+        "Write the type under which the key was reported.";
+    ReportTypeUnknown, "CWA-W1514", Warning, "a report type is UNKNOWN",
+        "The framework never returns such keys: they warn nobody.",
+        "Write the type under which the key was reported.";
+    ReportTypeAbsent, "CWA-W1515", Note, "keys have no report type",
+        "Google's form of the format takes absence for UNKNOWN, the Corona-Warn-App's for a confirmed test; the app's configuration decides.",
+        "Write the type, so that every reader sees the same.";
+    RevokedAmongNew, "CWA-E1516", Error, "a new key is revoked",
+        "REVOKED takes back what was published before; it belongs among the revised keys.",
+        "Move the key to `revised_keys`, or leave it out if it was never published.";
+    RevisedReportType, "CWA-W1517", Warning, "a revised key is neither confirmed nor revoked",
+        "A revision turns a clinical diagnosis into a confirmed test, or takes it back.",
+        "Write CONFIRMED_TEST or REVOKED.";
+    RevisedBesideNew, "CWA-E1518", Error, "a key is new and revised in one file",
+        "What is published and revised at once has no earlier statement to revise, and readers differ in which one they take first.",
+        "Publish the last statement alone, as a new key.";
+    TimesMissing, "CWA-W1519", Warning, "the export has no time window",
+        "Start and end tell files apart on Android, and say by when the keys were published.",
+        "Write both time stamps.";
+    BatchMissing, "CWA-W1520", Note, "the export has no batch numbers",
+        "Absent counts as a single file; a signature's batch numbers then have nothing to be equal to.",
+        "Write 1 and 1.";
+    BatchNotSingle, "CWA-W1521", Note, "the file is one of several in a batch",
+        "Android uses a batch only once all its files are handed over in one call; Apple advises 1 of 1.",
+        "Publish single files with windows of their own.";
+    InfosNotNewestFirst, "CWA-W1522", Warning, "the newest signature info is not the first",
+        "iOS looks at the first signature only.",
+        "Sign with the newest key first.";
+    KeyNameCharacters, "CWA-W1523", Warning, "a key id or version has other characters than the format allows",
+        "Letters, digits and the underscore in a version; in an id also the full stop. Devices look keys up by these texts.",
+        "Write the id, by custom the mobile country code, and a version such as v1.";
+    KeyNameMissing, "CWA-W1524", Warning, "a signature info lacks key id or version",
+        "Devices look keys up by id and version. iOS refuses a signature without version, Android one without id unless it is the only one.",
+        "Write both.";
+    BlankInName, "CWA-W1525", Warning, "a name in a signature info begins or ends with a blank",
+        "It is compared as it is: ` de.rki.coronawarnapp` is another app than `de.rki.coronawarnapp`. A blank in a configuration file does this.",
+        "Take the blank out of the publisher's configuration.";
+    ReservedField, "CWA-W1526", Note, "a signature info names an app",
+        "`app_bundle_id` and `android_package` are reserved since version 1.5 of the format; many publishers still write them.",
+        "None needed.";
+    KeysNotSorted, "CWA-W1527", Note, "the keys are not sorted",
+        "Sorted by their bytes or shuffled, they tell nothing; in order of arrival they tell which belong together.",
+        "Sort the keys by their bytes, or shuffle them.";
+    OrderTells, "CWA-W1528", Warning, "the order of the keys tells which belong together",
+        "Keys of neighbouring days stand side by side at least twice as often as chance would have it, as in order of arrival: somebody's days on air can be joined.",
+        "Sort the keys by their bytes, or shuffle them.";
+    FewKeys, "CWA-W1529", Warning, "there are few keys in the file",
+        "Among few keys a person can be told by the places where identifiers were received. Germany publishes 140 at least, the Netherlands 150, servers in the United States 1000.",
+        "Wait for more keys, or pad with made-up ones.";
+    NoKeys, "CWA-W1530", Note, "the file has no keys",
+        "An hour without keys can be published as a signed, empty file.",
+        "None needed.";
+    RegionForm, "CWA-W1531", Note, "the region is no country code in capitals",
+        "It is free text: `DE`, `ch`, the mobile country code `222`, `EUR`, or absent.",
+        "None needed; do not choose keys by comparing it with country codes.";
+    VariantOutOfRange, "CWA-E1532", Error, "a variant of concern does not exist",
+        "There are 0 to 4.",
+        "Leave the field out.";
+    DataDescriptor, "CWA-W1533", Note, "sizes stand behind the data in the archive",
+        "Writers that stream do this. A reader that goes by local headers finds sizes of 0 there.",
+        "None needed; readers have to take the sizes from the central directory.";
+    EndsInFuture, "CWA-W1534", Warning, "the export ends in the future",
+        "Its window is not over at the time that was given with `--now`.",
+        "Publish a window after its end; compare the publisher's clock.";
+    // 16: lint across files
+    SameWindow, "CWA-E1601", Error, "two files have the same window",
+        "Android knows files by start, end, region and batch number, and passes over the second.",
+        "Publish files with different time stamps; one second is enough.";
+    BatchIncomplete, "CWA-E1602", Error, "a batch is not complete",
+        "Android uses none of a batch before all its files are there.",
+        "Give all files of the batch, or publish single files.";
+    Republished, "CWA-W1603", Warning, "a key is new in two files",
+        "Their windows do not contain one another, so that it was published twice.",
+        "Publish a key once; later statements about it belong among the revised keys.";
+    RevisedBeforePublished, "CWA-E1604", Error, "a key is revised before it is published",
+        "The file that revises it ends before the file in which it is new.",
+        "Publish the key first, or only its last statement.";
+    RevisionTransition, "CWA-E1605", Error, "a revision is none that there can be",
+        "A clinical diagnosis becomes a confirmed test or is revoked; a self report becomes a diagnosis. A confirmed test is not taken back.",
+        "Correct the report type.";
+    WindowGap, "CWA-W1606", Note, "there is time between two windows",
+        "No file given covers it: it was not published, or not fetched. The German server lists only hours with keys.",
+        "Compare with the publisher's index.";
+    WindowsOverlap, "CWA-W1607", Warning, "two windows overlap",
+        "Neither contains the other, as a day contains its hours; it cannot be told in which of them a key was published.",
+        "Let each window begin where the one before it ends.";
+    Contradiction, "CWA-E1608", Error, "two files say different things of a new key",
+        "Start, period or report type differ, and neither is a revision; which one counts depends on the reader.",
+        "Publish a key once; later statements about it belong among the revised keys.";
 }

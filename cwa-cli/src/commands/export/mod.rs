@@ -3,6 +3,8 @@
 mod create;
 mod inspect;
 mod keys;
+mod lint;
+mod sarif;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +23,8 @@ pub(crate) enum ExportCommand {
     Inspect(inspect::InspectArguments),
     /// May a device trust a package? Signature, structure, and the rules that tie them together.
     Verify(verify::VerifyArguments),
+    /// Every rule for published files, one file and several together; exit code 1 if one is broken.
+    Lint(lint::LintArguments),
     /// Make a signed package; the same input gives the same bytes.
     Create(create::CreateArguments),
 }
@@ -30,6 +34,7 @@ impl ExportCommand {
         match self {
             Self::Inspect(arguments) => inspect::inspect(arguments, output),
             Self::Verify(arguments) => verify::verify(arguments, global, output),
+            Self::Lint(arguments) => lint::lint(arguments, global, output),
             Self::Create(arguments) => create::create(arguments, global, output),
         }
     }
