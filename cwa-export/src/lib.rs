@@ -8,6 +8,7 @@ pub mod configuration;
 pub mod content;
 pub mod country;
 mod diagnose;
+pub mod diff;
 pub mod export;
 pub mod finding;
 pub mod header;

@@ -1,6 +1,7 @@
 //! `cwa export`: signed packages of keys, looked into, verified, made.
 
 mod create;
+mod diff;
 mod inspect;
 mod keys;
 mod lint;
@@ -25,6 +26,8 @@ pub(crate) enum ExportCommand {
     Verify(verify::VerifyArguments),
     /// Every rule for published files, one file and several together; exit code 1 if one is broken.
     Lint(lint::LintArguments),
+    /// Which keys appeared, vanished, changed; exit code 1 if the packages differ.
+    Diff(diff::DiffArguments),
     /// Make a signed package; the same input gives the same bytes.
     Create(create::CreateArguments),
 }
@@ -35,6 +38,7 @@ impl ExportCommand {
             Self::Inspect(arguments) => inspect::inspect(arguments, output),
             Self::Verify(arguments) => verify::verify(arguments, global, output),
             Self::Lint(arguments) => lint::lint(arguments, global, output),
+            Self::Diff(arguments) => diff::diff(arguments, output),
             Self::Create(arguments) => create::create(arguments, global, output),
         }
     }
