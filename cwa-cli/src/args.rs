@@ -148,6 +148,9 @@ enum Command {
     Serve(commands::serve::ServeArguments),
     /// One run of the publishing job: close every hour that is over, sign, write.
     Publish(commands::publish::PublishArguments),
+    /// The models of the solution architecture: how downloads spread, and what they cost.
+    #[command(subcommand)]
+    Simulate(commands::simulate::SimulateCommand),
     /// Known answers: what there is, and whether this program gives them.
     #[command(subcommand)]
     Vectors(commands::vectors::VectorsCommand),
@@ -177,6 +180,7 @@ impl Command {
             Self::Guid(command) => command.run(global, output),
             Self::Serve(arguments) => arguments.run(global, output),
             Self::Publish(arguments) => arguments.run(global, output),
+            Self::Simulate(command) => command.run(global, output),
             Self::Vectors(command) => command.run(output),
             Self::Tour(arguments) => commands::tour::tour(arguments, global, output),
             Self::Explain(arguments) => commands::explain::explain(arguments, output),

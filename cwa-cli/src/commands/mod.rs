@@ -13,6 +13,7 @@ pub(crate) mod risk;
 pub(crate) mod rpi;
 pub(crate) mod serve;
 pub(crate) mod sightings;
+pub(crate) mod simulate;
 pub(crate) mod tan;
 pub(crate) mod tek;
 pub(crate) mod tour;

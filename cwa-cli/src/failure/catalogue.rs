@@ -375,6 +375,12 @@ pub(crate) const FAILURES: &[FailureCode] = &[
         "It had no such app, or nobody has written down where its packages were.",
         "The known ones are printed with it.",
     ),
+    code(
+        "CWA-E0911",
+        "an estimate is too large",
+        "Bytes or requests of a day do not fit in 64 bits.",
+        "Give smaller numbers.",
+    ),
 ];
 
 const fn code(
