@@ -651,7 +651,103 @@ mod tests {
         }
     }
 
+    /// A varint with up to two bytes more than it needs.
+    fn varint(number: u64, padding: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        prost::encoding::encode_varint(number, &mut bytes);
+        for _ in 0..padding.min(10 - bytes.len()) {
+            *bytes.last_mut().unwrap() |= 0x80;
+            bytes.push(0);
+        }
+        bytes
+    }
+
+    /// Some field, known or not, with the wire type that it has or another one, its numbers in any form.
+    fn field(content: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
+        let number = prop_oneof![8 => 1..=9_u64, 1 => 10..20_u64, 1 => Just(536_870_911)];
+        let wire_type = prop_oneof![8 => Just(None), 1 => (0..6_u64).prop_map(Some)];
+        let value = prop_oneof![
+            0..300_u64,
+            any::<u64>(),
+            any::<i32>().prop_map(|number| i64::from(number).cast_unsigned())
+        ];
+        (number, wire_type, value, content, 0..3_usize, 0..3_usize).prop_map(
+            |(number, wire_type, value, content, pad_tag, pad_value)| {
+                let usual = match number {
+                    1 | 2 => 1,
+                    3 | 6..=9 => 2,
+                    _ => 0,
+                };
+                let wire_type = wire_type.unwrap_or(usual);
+                let mut bytes = varint(number << 3 | wire_type, pad_tag);
+                match wire_type {
+                    0 => bytes.extend(varint(value, pad_value)),
+                    1 => bytes.extend(value.to_le_bytes()),
+                    2 => {
+                        bytes.extend(varint(content.len() as u64, pad_value));
+                        bytes.extend(content);
+                    }
+                    3 => bytes.extend(varint(number << 3 | 4, 0)),
+                    5 => bytes.extend(&value.to_le_bytes()[..4]),
+                    _ => {}
+                }
+                bytes
+            },
+        )
+    }
+
+    /// Messages in every form that the wire has for them, most of them well formed.
+    fn any_encoding() -> impl Strategy<Value = Vec<u8>> {
+        let text = || {
+            prop_oneof![
+                Just(Vec::new()),
+                "[a-z]{1,4}".prop_map(String::into_bytes),
+                proptest::collection::vec(any::<u8>(), 0..3)
+            ]
+        };
+        let infos = (1..=6_u64, text(), 0..3_usize).prop_map(|(number, text, padding)| {
+            [varint(number << 3 | 2, 0), varint(text.len() as u64, padding), text].concat()
+        });
+        let keys = key().prop_map(|key| key.encode_to_vec());
+        let odd_keys =
+            proptest::collection::vec((1..=9_u64, any::<u64>(), 0..3_usize), 0..4).prop_map(|fields| {
+                fields
+                    .into_iter()
+                    .flat_map(|(number, value, padding)| {
+                        [varint(number << 3, 0), varint(value, padding)].concat()
+                    })
+                    .collect()
+            });
+        let content = prop_oneof![2 => text(), 2 => infos, 3 => keys, 2 => odd_keys];
+        proptest::collection::vec(field(content), 0..8).prop_map(|fields| fields.concat())
+    }
+
+    /// Whether this reader is the stricter one: groups, long texts and many infos are refused by no other.
+    fn is_stricter(error: &ParseContentError) -> bool {
+        let of_message =
+            |reason: &ReadError| matches!(reason, ReadError::Group { .. } | ReadError::TextLength { .. });
+        match error {
+            ParseContentError::Message(reason)
+            | ParseContentError::Key { reason, .. }
+            | ParseContentError::SignatureInfo { reason, .. } => of_message(reason),
+            ParseContentError::TooManySignatureInfos => true,
+            _ => false,
+        }
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig { cases: 1024, ..ProptestConfig::default() })]
+
+        #[test]
+        fn in_whatever_form_prost_reads_a_message_this_reader_reads_the_same(body in any_encoding()) {
+            let theirs = wire::TemporaryExposureKeyExport::decode(body.as_slice());
+            let bytes = with_header(&body);
+            match ExportContent::parse(&bytes) {
+                Ok(content) => prop_assert_eq!(theirs, Ok(as_prost(&content))),
+                Err(error) => prop_assert!(theirs.is_err() || is_stricter(&error), "{:?} is read by prost", error),
+            }
+        }
+
         #[test]
         fn this_reader_reads_what_prost_wrote(message in message()) {
             let bytes = with_header(&message.encode_to_vec());

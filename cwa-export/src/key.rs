@@ -188,18 +188,24 @@ impl TryFrom<RawKey<'_>> for ExportKey {
     fn try_from(raw: RawKey<'_>) -> Result<Self, Self::Error> {
         let key_data = raw.key_data.ok_or(KeyError::Missing)?;
         let key_data = key_data.try_into().map_err(|_| KeyError::Length { length: key_data.len() })?;
+        let rolling_period: Option<RollingPeriod> = number(raw.rolling_period)?;
+        let start = raw.rolling_start_interval_number;
+        if let Some(start) = start
+            && start.checked_add(rolling_period.unwrap_or_default().get().into()).is_none()
+        {
+            return Err(KeyError::EndInterval { start });
+        }
         Ok(Self {
             key_data,
             transmission_risk_level: number(raw.transmission_risk_level)?,
-            rolling_start_interval_number: raw
-                .rolling_start_interval_number
+            rolling_start_interval_number: start
                 .map(|start| {
                     u32::try_from(start)
                         .map(ENIntervalNumber::new)
                         .map_err(|_| KeyError::StartInterval { got: start })
                 })
                 .transpose()?,
-            rolling_period: number(raw.rolling_period)?,
+            rolling_period,
             report_type: number(raw.report_type)?,
             days_since_onset_of_symptoms: number(raw.days_since_onset_of_symptoms)?,
             variant_of_concern: number(raw.variant_of_concern)?,
@@ -213,7 +219,10 @@ impl TryFrom<RawKey<'_>> for StatedKey {
     /// The key with whatever rolling period it states: what that means is for [rules](cwa_crypto::matching::Rules::read)
     /// to say. All else has to be in range.
     fn try_from(raw: RawKey<'_>) -> Result<Self, Self::Error> {
-        let key = ExportKey::try_from(RawKey { rolling_period: None, ..raw })?.diagnosis_key();
+        // A period that no key can have is left out here, so that the end is looked at with one that it can have.
+        let rolling_period =
+            raw.rolling_period.filter(|period| RollingPeriod::try_from(i64::from(*period)).is_ok());
+        let key = ExportKey::try_from(RawKey { rolling_period, ..raw })?.diagnosis_key();
         let mut stated = Self::new(key.key_data, key.rolling_start_interval_number);
         stated.rolling_period = raw.rolling_period;
         stated.transmission_risk_level = key.transmission_risk_level;
@@ -250,6 +259,12 @@ pub enum KeyError {
     StartInterval {
         /// The number found.
         got: i32,
+    },
+    /// An end that the start's number cannot hold: some readers compute a negative one, others one in 1970.
+    #[error("a key that starts at interval {start} ends beyond interval {}", i32::MAX)]
+    EndInterval {
+        /// The first interval.
+        start: i32,
     },
     /// A rolling period out of range.
     #[error(transparent)]
@@ -293,6 +308,8 @@ mod tests {
     #[case::fifteen_bytes(RawKey { key_data: Some(&[1; 15]), ..raw() }, KeyError::Length { length: 15 })]
     #[case::seventeen_bytes(RawKey { key_data: Some(&[1; 17]), ..raw() }, KeyError::Length { length: 17 })]
     #[case::negative_start(RawKey { rolling_start_interval_number: Some(-1), ..raw() }, KeyError::StartInterval { got: -1 })]
+    #[case::end(RawKey { rolling_start_interval_number: Some(i32::MAX - 143), ..raw() }, KeyError::EndInterval { start: i32::MAX - 143 })]
+    #[case::end_stated(RawKey { rolling_start_interval_number: Some(i32::MAX), rolling_period: Some(1), ..raw() }, KeyError::EndInterval { start: i32::MAX })]
     fn a_key_out_of_shape_is_refused(#[case] raw: RawKey<'_>, #[case] error: KeyError) {
         assert_eq!(ExportKey::try_from(raw), Err(error));
     }

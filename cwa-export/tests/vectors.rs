@@ -2,15 +2,46 @@
 #![allow(missing_docs, reason = "an integration test has no documentation")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
+use core::fmt::Debug;
+use std::collections::BTreeSet;
+
 use cwa_crypto::UnixTime;
+use cwa_export::content::ParseContentError;
+use cwa_export::finding::{Code, Finding};
+use cwa_export::signature::DerError;
 use cwa_export::submission::{Submission, SubmissionError, SubmissionPolicy};
-use cwa_export::verify::VerifyError;
+use cwa_export::verify::{ParseExportError, VerifyError};
 use cwa_export::{Archive, TrustStore, TrustedKey, UnverifiedExport};
 use cwa_test_vectors::{Group, Test, Verdict};
 use serde_json::Value;
 
-/// Runs `check` on every test of a family; it gives what was read, or the layers that refused.
-fn run(family: &str, check: impl Fn(&Group, &Test) -> Result<(), Vec<&'static str>>) {
+/// Why an input was refused.
+struct Refused {
+    /// The layers that did.
+    layers: Vec<&'static str>,
+    /// The names of the errors, those that are the reason for others included.
+    reasons: BTreeSet<String>,
+}
+
+impl Refused {
+    fn by(layer: &'static str, error: &impl Debug) -> Self {
+        Self { layers: vec![layer], reasons: names(error) }
+    }
+
+    fn by_all(layers: Vec<&'static str>) -> Self {
+        Self { layers, reasons: BTreeSet::new() }
+    }
+}
+
+/// The names of an error and of those within it: `Message(Group { offset: 3 })` is `Message` and `Group`.
+fn names(error: &impl Debug) -> BTreeSet<String> {
+    let text = format!("{error:?}");
+    let words = text.split(|character: char| !character.is_ascii_alphanumeric());
+    words.filter(|word| word.starts_with(|first: char| first.is_ascii_uppercase())).map(Into::into).collect()
+}
+
+/// Runs `check` on every test of a family; it gives what was read, or why it was refused.
+fn run(family: &str, check: impl Fn(&Group, &Test) -> Result<(), Refused>) {
     let mut count = 0;
     for (name, json) in cwa_test_vectors::builtin() {
         for group in
@@ -20,14 +51,19 @@ fn run(family: &str, check: impl Fn(&Group, &Test) -> Result<(), Vec<&'static st
                 count += 1;
                 let about = format!("{name} tc{}: {}", test.tc_id, test.comment);
                 match (test.result, check(group, test)) {
-                    (Verdict::Valid, Err(layers)) => panic!("{about}: refused by {layers:?}"),
+                    (Verdict::Valid, Err(refused)) => {
+                        panic!("{about}: refused by {:?}, {:?}", refused.layers, refused.reasons)
+                    }
                     (Verdict::Invalid, Ok(())) => panic!("{about}: accepted"),
-                    (Verdict::Invalid, Err(layers)) => {
+                    (Verdict::Invalid, Err(Refused { layers, reasons })) => {
                         let expected = test.error.as_deref().unwrap();
                         assert!(
                             layers.contains(&expected),
                             "{about}: refused by {layers:?}, not by {expected}"
                         );
+                        for expected in test.reason.iter().flat_map(|reason| reason.split(' ')) {
+                            assert!(reasons.contains(expected), "{about}: {reasons:?}, not {expected}");
+                        }
                     }
                     _ => {}
                 }
@@ -37,16 +73,24 @@ fn run(family: &str, check: impl Fn(&Group, &Test) -> Result<(), Vec<&'static st
     assert!(count > 0, "there is no test of {family}");
 }
 
+/// Hexadecimal, or parts with how often each stands there.
 fn bytes(test: &Test, name: &str) -> Vec<u8> {
-    hex::decode(test.input[name].as_str().unwrap()).unwrap()
+    let decode = |text: &Value| hex::decode(text.as_str().unwrap()).unwrap();
+    match &test.input[name] {
+        Value::Array(parts) => parts
+            .iter()
+            .flat_map(|part| decode(&part[0]).repeat(part[1].as_u64().unwrap().try_into().unwrap()))
+            .collect(),
+        whole => decode(whole),
+    }
 }
 
 #[test]
 fn archives() {
     run("export.archive", |_, test| {
-        let archive = Archive::read(&bytes(test, "zip")).map_err(|_| vec!["archive"])?;
+        let archive = Archive::read(&bytes(test, "zip")).map_err(|error| Refused::by("archive", &error))?;
         if !archive.unexpected_members().is_empty() {
-            return Err(vec!["archive"]);
+            return Err(Refused { layers: vec!["archive"], reasons: ["Unexpected".to_owned()].into() });
         }
         if test.result == Verdict::Valid {
             assert_eq!(test.expected["export_bin"], hex::encode(archive.export_bin()));
@@ -58,31 +102,32 @@ fn archives() {
 
 #[test]
 fn signed_files() {
-    use cwa_export::content::ParseContentError;
-    use cwa_export::finding::Code;
-    use cwa_export::verify::ParseExportError;
     run("export.verify", |group, test| {
         let pem = group.data["public_key_pem"].as_str().unwrap();
         let trusted: TrustStore = [TrustedKey::from_pem("vectors", pem).unwrap()].into_iter().collect();
         let (bin, sig) = (bytes(test, "export_bin"), bytes(test, "export_sig"));
         let export = UnverifiedExport::parse(&bin, &sig).map_err(|error| match error {
-            ParseExportError::Content(ParseContentError::Header(_)) => vec!["header"],
-            ParseExportError::Content(_) => vec!["payload"],
-            _ => vec!["signature_list"],
+            ParseExportError::Content(ParseContentError::Header(_)) => Refused::by("header", &error),
+            ParseExportError::Content(_) => Refused::by("payload", &error),
+            _ => Refused::by("signature_list", &error),
         })?;
-        let verified = export.verify(&trusted).map_err(|error| match error {
-            VerifyError::Refused { findings } => findings
-                .iter()
-                .map(|finding| match finding.code {
-                    Code::RepeatedField | Code::NumberOverflow | Code::BatchInvalid | Code::TimesInvalid => {
-                        "payload"
-                    }
-                    Code::KeyInvalid | Code::DuplicateKey => "key",
-                    Code::SignatureMismatch | Code::NoTrustedKey | Code::SignatureEncoding => "signature",
-                    _ => "signature_list",
-                })
-                .collect(),
-            _ => vec!["signature"],
+        let verified = export.verify(&trusted).map_err(|error| match &error {
+            VerifyError::Refused { findings } => Refused {
+                layers: findings
+                    .iter()
+                    .map(|finding| match finding.code {
+                        Code::RepeatedField
+                        | Code::NumberOverflow
+                        | Code::BatchInvalid
+                        | Code::TimesInvalid => "payload",
+                        Code::KeyInvalid | Code::DuplicateKey => "key",
+                        Code::SignatureMismatch | Code::NoTrustedKey | Code::SignatureEncoding => "signature",
+                        _ => "signature_list",
+                    })
+                    .collect(),
+                reasons: findings.iter().flat_map(reasons_of).collect(),
+            },
+            error => Refused::by("signature", error),
         })?;
         if test.result == Verdict::Valid {
             let keys: Vec<String> = verified.keys().map(|key| hex::encode(key.key_data)).collect();
@@ -99,20 +144,40 @@ fn signed_files() {
     });
 }
 
+/// The name of a finding's code, and that of the rule of DER which it tells in words.
+fn reasons_of(finding: &Finding) -> BTreeSet<String> {
+    let mut reasons = names(&finding.code);
+    let rules = [
+        DerError::Raw,
+        DerError::Structure,
+        DerError::Trailing { bytes: 0 },
+        DerError::NotMinimal,
+        DerError::OutOfRange,
+    ];
+    for rule in rules {
+        // The number of bytes is not part of the rule.
+        let words = rule.to_string();
+        if finding.message.contains(words.trim_start_matches("0 ")) {
+            reasons.extend(names(&rule));
+        }
+    }
+    reasons
+}
+
 #[test]
 fn uploads() {
     run("export.submission", |group, test| {
         let now = UnixTime::from_secs(group.data["now"].as_u64().unwrap());
         let read = Submission::parse(&bytes(test, "payload"), &SubmissionPolicy::cwa(), now);
         let accepted = read.map_err(|error| {
-            vec![match error {
+            Refused::by_all(vec![match error {
                 SubmissionError::TooLarge { .. } | SubmissionError::Malformed => "payload",
                 SubmissionError::NoKeys
                 | SubmissionError::TooManyKeys { .. }
                 | SubmissionError::NothingRemains { .. } => "keys",
                 SubmissionError::Key { .. } => "key",
                 _ => "countries",
-            }]
+            }])
         })?;
         let keys: Vec<Value> =
             accepted.submission.keys.iter().map(|key| Value::from(hex::encode(key.key_data))).collect();

@@ -46,6 +46,10 @@ note("ZipFeature", "INPUT_VALIDATION", "encryption, ZIP64 and methods other than
 note("Damaged", "PARSING", "an archive that is cut short, or carries bytes that belong to nothing")
 note("Checksum", "MISSING_STEP", "the checksum of a member is verified")
 note("DataDescriptor", "EDGE_CASE", "sizes that stand behind the data, as streaming writers leave them")
+note("Limit", "RESOURCE_EXHAUSTION", "one more than the limit, which is this project's: 32 MiB, 8 members of 64 MiB, 64 KiB and 10 signatures, texts of 255 bytes")
+note("Nesting", "RESOURCE_EXHAUSTION", "messages within messages: a reader that follows them all runs out of stack")
+note("NotMinimal", "EDGE_CASE", "numbers, tags and lengths that are longer than they need to be")
+note("Overflow", "PARSING_DIFFERENTIAL", "a number that does not fit its field: some readers cut it off, others refuse it")
 note("KeyCount", "INPUT_VALIDATION", "an upload without keys, or with more than a server takes")
 note("Future", "EDGE_CASE", "keys that have not begun are left out")
 note("TooOld", "EDGE_CASE", "keys that ended more than 14 days ago are left out")
@@ -247,15 +251,16 @@ class Member:
 
     def local(self):
         streamed = self.flags & 8
-        name = self.fields.get("local_name", self.name)
-        size = self.fields.get("local_size", self.size)
-        crc, packed = (0, 0) if streamed else (self.crc, len(self.packed))
+        fields = self.fields
+        name, extra = fields.get("local_name", self.name), fields.get("local_extra", b"")
+        size = fields.get("local_size", self.size)
+        crc, packed = (0, 0) if streamed else (fields.get("local_crc", self.crc), fields.get("local_packed", len(self.packed)))
         head = struct.pack(
-            "<4sHHHHHIIIHH", b"PK\3\4", self.fields.get("version", 20), self.flags, self.method, 0, 0x21, crc,
-            packed, 0 if streamed else size, len(name), 0,
+            "<4sHHHHHIIIHH", b"PK\3\4", fields.get("version", 20), fields.get("local_flags", self.flags), fields.get("local_method", self.method),
+            0, 0x21, crc, packed, 0 if streamed else size, len(name), len(extra),
         )
-        behind = struct.pack("<4sIII", b"PK\7\x08", self.crc, len(self.packed), self.size) if streamed else b""
-        return head + name + self.packed + behind
+        behind = struct.pack("<4sIII", b"PK\7\x08", fields.get("behind_crc", self.crc), len(self.packed), self.size) if streamed else b""
+        return head + name + extra + self.packed + behind
 
     def central(self, offset):
         extra = self.fields.get("extra", b"")
@@ -276,8 +281,10 @@ class Gap:
         return self.content
 
 
-def archive(members, hidden=(), comment=b"", before=b"", after=b"", count=None, shift=0):
-    """The members in order; those of `hidden` are left out of the central directory, and the last offset there is wrong by `shift`."""
+def archive(members, hidden=(), comment=b"", before=b"", after=b"", count=None, shift=0, **end):
+    """The members in order; those of `hidden` are left out of the central directory, and the last offset there is wrong by `shift`.
+
+    Of the record at the end, `disk`, `size` and `offset` can be replaced."""
     body, directory, listed = bytearray(before), b"", 0
     for member in members:
         if member not in hidden and not isinstance(member, Gap):
@@ -285,8 +292,16 @@ def archive(members, hidden=(), comment=b"", before=b"", after=b"", count=None, 
             listed += 1
         body += member.local()
     count = listed if count is None else count
-    end = struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, count, count, len(directory), len(body), len(comment))
-    return bytes(body) + directory + end + comment + after
+    size, offset, disk = end.get("size", len(directory)), end.get("offset", len(body)), end.get("disk", 0)
+    record = struct.pack("<4sHHHHIIH", b"PK\5\6", disk, disk, count, count, size, offset, len(comment))
+    return bytes(body) + directory + record + comment + after
+
+
+def in_hex(content):
+    """Bytes as text; a tuple stands for a file that is too long for that: parts, each with how often it is repeated."""
+    if isinstance(content, tuple):
+        return [[part.hex(), times] for part, times in content]
+    return content.hex()
 
 
 # -- cases -------------------------------------------------------------------------------------------------------------------------------
@@ -321,13 +336,14 @@ def add_verify(collection):
     full = {"transmission_risk_level": 5, "report_type": 1, "days_since_onset_of_symptoms": -3}
     usual = File([drawn_key(rng, n, **full) for n in range(3)])
 
-    def case(comment, content, signatures=None, file=None, error=None, flags=(), result=None):
-        content = content if isinstance(content, bytes) else content.bytes()
+    def case(comment, content, signatures=None, file=None, error=None, flags=(), result=None, reason=None):
+        content = content if isinstance(content, (bytes, tuple)) else content.bytes()
         if signatures is None:
             signatures = signature_list(signed(sign(ours, content)))
         result = result or ("invalid" if error else "valid")
         expected = file.expected() if file and result == "valid" else NOTHING
-        group.test(comment, {"export_bin": content.hex(), "export_sig": signatures.hex()}, expected, result, flags, error)
+        reason = reason or (VERIFY_REASONS.get(comment) if error else None)
+        group.test(comment, {"export_bin": in_hex(content), "export_sig": in_hex(signatures)}, expected, result, flags, error, reason=reason)
 
     def good(comment, file, signatures=None, flags=()):
         case(comment, file.bytes(), signatures, file, flags=flags)
@@ -439,6 +455,145 @@ def add_verify(collection):
         signatures = signature_list(signed(sign(ours, file.bytes()), batch_num=num, batch_size=size))
         case(f"batch {comment}", file, signatures, flags=["Batch"], error="payload")
 
+    def malformed(comment, message, reason, flags=("WireFormat",), error="payload"):
+        """A message in place of the good one, signed as it is."""
+        case(comment, HEADER + message, error=error, flags=flags, reason=reason)
+
+    # Limits, each with the least that is too much; what just fits is a case of its own where it fits on a page.
+    case("64 MiB and one byte", ((HEADER, 1), (b"\0", (64 << 20) - 15)), signature_list(signed(fine)), error="payload", flags=["Limit"], reason="TooLarge")
+    full = (64 << 10) - len(signature_list(signed(fine)))
+    case("64 KiB of signatures and one byte", usual, ((signature_list(signed(fine)), 1), (b"\0", full + 1)), error="signature_list", flags=["Limit"], reason="TooLarge")
+    many = [INFO | {"verification_key_version": f"v{n}"} for n in range(11)]
+    ten = File([drawn_key(rng)], infos=many[:10])
+    case("ten signatures", ten, signature_list(*(signed(sign(ours, ten.bytes()), info) for info in many[:10])), file=ten, flags=["Limit"])
+    ten_and_one = signature_list(*(signed(sign(ours, ten.bytes()), info) for info in many))
+    case("eleven signatures", ten, ten_and_one, error="signature_list", flags=["Limit"], reason="TooMany")
+    eleven = File([drawn_key(rng)], infos=many)
+    case("eleven signature infos", eleven, signature_list(signed(sign(ours, eleven.bytes()))), error="payload", flags=["Limit"], reason="TooManySignatureInfos")
+    good("a region of 255 bytes", File([drawn_key(rng)], region="é" * 127 + "e"), flags=["Limit"])
+    case("a region of 256 bytes", File([drawn_key(rng)], region="é" * 128), error="payload", flags=["Limit"], reason="TextLength")
+    long = File([drawn_key(rng)], infos=[INFO | {"verification_key_id": "2" * 256}])
+    case("a key id of 256 bytes", long, error="payload", flags=["Limit"], reason="SignatureInfo TextLength")
+    named = signature_list(signed(fine, INFO | {"verification_key_id": "2" * 256}))
+    case("a key id of 256 bytes beside the signature", usual, named, error="signature_list", flags=["Limit"], reason="Signature TextLength")
+    big = File([drawn_key(rng) | {"key_data": rng.randbytes(300).hex()}])
+    case("key data of 300 bytes", big, error="key", flags=["BadKey"], reason="KeyInvalid")
+    late = drawn_key(rng) | {"rolling_start_interval_number": 0x7FFF_FFFF - 143}
+    case("a key that ends beyond the last interval", File([late]), error="key", flags=["BadKey", "Overflow"], reason="KeyInvalid")
+    good("a key that ends with the last interval", File([late | {"rolling_start_interval_number": 0x7FFF_FFFF - 144}]))
+
+    nested = b""
+    while len(nested) < 4_000:
+        nested = data(15, nested)
+    case("unknown messages in one another, a thousand deep", HEADER + usual.head() + usual.tail() + nested, flags=["Nesting", "Unspecified"], result="acceptable")
+    malformed("groups in one another, five hundred deep", usual.head() + b"\x7b" * 500 + b"\x7c" * 500, "Group", ["Nesting", "WireFormat"])
+    malformed("the end of a group that never began", usual.head() + b"\x7c", "Group")
+
+    # The same content in other bytes: signed as it is, so nothing was changed behind anybody's back.
+    key = key_message(usual.keys[0])
+    key_length = len(key)
+    padded = HEADER + usual.head()
+    for comment, field in [
+        ("tag", b"\xba\x00" + varint(key_length) + key), ("length", b"\x3a" + bytes([key_length | 0x80, 0]) + key),
+        ("number", data(7, key_message({"key_data": usual.keys[0]["key_data"]}) + b"\x20\x90\x81\x00")),
+    ]:
+        case(f"a {comment} in one byte too many", padded + field, flags=["NotMinimal", "Unspecified"], result="acceptable")
+    malformed("a tag in eleven bytes", usual.head() + b"\xba" + b"\x80" * 9 + b"\x00", "Varint")
+    malformed("a number whose tenth byte is 2", usual.head() + tag(15, 0) + b"\xff" * 9 + b"\x02", "Varint")
+    malformed("a number that ends with the file", usual.head() + tag(15, 0) + b"\x80", "Truncated", ["Truncated"])
+    malformed("a tag of 33 bits", usual.head() + varint(1 << 32 | 15 << 3) + b"\0", "Tag")
+    malformed("a field that claims more bytes than a file can have", usual.head() + tag(15, 2) + varint(1 << 63), "Truncated", ["Truncated"])
+    malformed("a key that claims more bytes than a file can have", usual.head() + tag(7, 2) + varint((1 << 64) - 1), "Truncated", ["Truncated"])
+
+    for comment, message, reason in [
+        ("a start timestamp as a varint", number(1, MIDNIGHT), "WireType"), ("an end timestamp of four bytes", tag(2, 5) + bytes(4), "WireType"),
+        ("a batch number as bytes", data(4, b"\1"), "WireType"), ("a signature info as a number", number(6, 1), "WireType"),
+        ("a key as a number", number(7, 1), "WireType"), ("a revised key as a number", number(8, 1), "WireType"),
+        ("key data as a number", data(7, number(1, 5)), "Key WireType"), ("a rolling period as bytes", data(7, data(4, b"\1")), "Key WireType"),
+        ("days since onset of four bytes", data(7, tag(6, 5) + bytes(4)), "Key WireType"),
+        ("a revised key cut short within", data(8, b"\x0a\x10\0"), "Key Truncated"),
+        ("a key id as a number", data(6, number(4, 262)), "SignatureInfo WireType"),
+        ("a key id that is not UTF-8", data(6, data(4, b"\xc3\x28")), "SignatureInfo Text"),
+        ("text that is an overlong form of a letter", data(3, b"\xc1\x81"), "Text"),
+    ]:
+        malformed(comment, usual.tail() + message, reason)
+    for comment, message in [
+        ("a batch number", number(4, 1)), ("an end timestamp", fixed64(2, MIDNIGHT + 3600)), ("a region", data(3, "DE")),
+    ]:
+        malformed(f"{comment} twice, both times the same", usual.head() + usual.tail() + message, "RepeatedField", ["Contradiction"])
+    one = key_message(usual.keys[0])
+    for comment, message in [("key data", one + one[:18]), ("a period", one + number(4, 143))]:
+        malformed(f"{comment} twice in a key", usual.head() + data(7, message), "RepeatedField", ["Contradiction"])
+    malformed("a key id twice in a signature info", File([]).head()[: -len(data(6, info_message(INFO)))] + data(6, info_message(INFO) + data(4, "262")), "RepeatedField", ["Contradiction"])
+    case("an unknown field in a key", HEADER + usual.head() + data(7, one + number(7, 5) + data(9, b"more")), flags=["Unspecified"], result="acceptable")
+
+    # int32: a negative number is extended to 64 bits. Cut off at 32 it is another number to a reader that compares before it cuts.
+    for comment, field in [("-1 in 32 bits", 0xFFFF_FFFF), ("144 and 2^32", 1 << 32 | 144), ("144 and 2^63", 1 << 63 | 144)]:
+        key = data(1, bytes.fromhex(usual.keys[0]["key_data"])) + number(4, field)
+        malformed(f"a period of {comment}", usual.head() + data(7, key), "NumberOverflow", ["Overflow"])
+    key = data(1, bytes.fromhex(usual.keys[0]["key_data"])) + number(6, 1 << 32 | 2)
+    malformed("days since onset of 33 bits", usual.head() + data(7, key), "NumberOverflow", ["Overflow"])
+    malformed("a batch number of 33 bits", usual.head() + usual.tail() + number(4, 1 << 32 | 1), "NumberOverflow", ["Overflow"])
+    listed = signature_list(data(1, info_message(INFO)) + number(2, 1 << 32 | 1) + number(3, 1) + data(4, fine))
+    case("a batch number of 33 bits beside the signature", usual, listed, error="signature_list", flags=["Overflow"], reason="SignatureListMalformed")
+    late = data(1, info_message(INFO)) + b"\x90\x00\x01" + number(3, 1) + data(4, fine)
+    case("a tag in one byte too many beside the signature", usual, signature_list(late), error="signature_list", flags=["NotMinimal"], reason="SignatureListMalformed")
+    case("a signature as a number", usual, number(1, 1), error="signature_list", flags=["WireFormat"], reason="WireType")
+    case("a group beside the signatures", usual, signature_list(signed(fine)) + b"\x13\x14", error="signature_list", flags=["WireFormat"], reason="Group")
+
+    # DER, which is one form for each signature.
+    for comment, changed, reason in [
+        ("r equal to the order", der(ORDER, s), "OutOfRange"), ("s equal to the order", der(r, ORDER), "OutOfRange"),
+        ("r beyond the order", der(r + ORDER, s), "OutOfRange"), ("r of 33 bytes", der(r | 1 << 256, s), "OutOfRange"),
+        ("a negative s", der(r, s, lambda value: b"\xff" if value == s else integer(value)), "OutOfRange"),
+        ("no bytes of s", der(r, s, lambda value: b"" if value == s else integer(value)), "Structure"),
+        ("s with a zero too many", der(r, s, lambda value: b"\0" + integer(value) if value == s else integer(value)), "NotMinimal"),
+        ("a set instead of a sequence", b"\x31" + fine[1:], "Structure"),
+        ("an octet string instead of an integer", fine[:2] + b"\x04" + fine[3:], "Structure"),
+        ("three integers", b"\x30" + bytes([fine[1] + 3]) + fine[2:] + b"\2\1\1", "Trailing"),
+        ("one integer", b"\x30" + bytes([2 + fine[3]]) + fine[2 : 4 + fine[3]], "Structure"),
+        ("a null within the sequence", b"\x30" + bytes([fine[1] + 2]) + fine[2:] + b"\5\0", "Trailing"),
+        ("an integer's length in the long form", b"\x30" + bytes([fine[1] + 1]) + b"\2\x81" + fine[3:], "Structure"),
+        ("a length in the long form with a zero", b"\x30\x82\0" + fine[1:], "Structure"),
+        ("a sequence longer than the signature", b"\x30" + bytes([fine[1] + 1]) + fine[2:], "Structure"),
+        ("a sequence in a sequence", b"\x30" + bytes([len(fine)]) + fine, "Structure"),
+        ("64 bytes of zeros", bytes(64), "SignatureEncoding"),
+        ("a signature twice over", fine + fine, "Trailing"),
+    ]:
+        case(f"DER: {comment}", usual, signature_list(signed(changed)), error="signature", flags=["Der"], reason=reason)
+
+
+# Which rule refuses, by the comment of the case.
+VERIFY_REASONS = {
+    "r and s side by side": "Raw", "something after the signature": "Trailing", "a length in the long form": "Structure",
+    "integers with a zero too many": "NotMinimal", "an indefinite length": "Structure", "r = 0": "OutOfRange", "s = 0": "OutOfRange",
+    "s beyond the order": "OutOfRange", "a negative r": "OutOfRange", "an empty signature": "Structure", "a signature cut short": "Structure",
+    "no bytes of signatures": "Unsigned", "signed without the header": "SignatureMismatch", "one bit of a key flipped": "SignatureMismatch",
+    "another batch number beside the signature": "SignatureBatch", "no batch size beside the signature": "SignatureBatch",
+    "another key id beside the signature": "SignatureInfoMismatch", "no algorithm beside the signature": "SignatureInfoMismatch",
+    "the algorithm as text": "SignatureAlgorithm", "an unknown field in an entry": "SignatureListMalformed",
+    "a batch number twice": "SignatureListMalformed", "the list of signatures cut short": "Truncated",
+    "header: no header": "Mismatch", "header: a tab among the spaces": "Mismatch", "half a header": "TooShort",
+    "the last key cut short, and signed so": "Truncated", "field number 0": "Tag", "a group": "Group", "a wire type that does not exist": "Tag",
+    "the region as a number": "WireType", "a varint of eleven bytes": "Varint", "a region that is not UTF-8": "Text",
+    "the second key: 15 bytes": "KeyInvalid", "the second key: period 145": "KeyInvalid", "the second key: a negative start": "KeyInvalid",
+    "two names, one signature": "SignatureCount", "a key twice": "DuplicateKey", "a start after the end": "TimesInvalid", "batch 2 of 1": "BatchInvalid",
+}
+ARCHIVE_REASONS = {
+    "export.bin twice": "Duplicate", "export.bin twice, the other first": "Duplicate", "export.sig twice": "Duplicate",
+    "a first export.bin that the central directory does not list": "Hidden", "a last export.bin that the central directory does not list": "Hidden",
+    "another name in the local header": "LocalHeader Name", "another size in the local header": "LocalHeader Size",
+    "export.bin as ../export.bin": "Name", "export.bin as /export.bin": "Name", "export.bin as ..\\export.bin": "Name",
+    "a third member": "Unexpected", "a directory": "Name", "a symbolic link": "NotAFile", "no export.bin": "Missing", "no export.sig": "Missing",
+    "no members": "Missing", "names in upper case": "Missing", "a zero after the name": "Name", "a megabyte in a kilobyte": "Ratio",
+    "twenty members more": "TooManyMembers", "the bit that says encrypted": "Encrypted", "strong encryption": "Encrypted",
+    "compressed with bzip2": "Method", "sizes in ZIP64": "Zip64", "a wrong checksum": "Checksum",
+    "a wrong checksum behind deflated data": "Checksum", "bytes after": "Trailing", "bytes between the members": "Gap",
+    "one member counted too many": "CentralDirectory", "one member counted too few": "CentralDirectory", "cut short: half": "NotAnArchive",
+    "no archive": "NotAnArchive", "deflated data that are none": "Inflate", "more after the end of the deflated data": "TrailingData",
+    "an offset beyond the archive": "Hidden",
+}
+
 
 def add_archives(collection):
     group = collection.group("export.archive")
@@ -451,9 +606,10 @@ def add_archives(collection):
     def both(**more):
         return [Member("export.bin", content, **more), Member("export.sig", signatures, **more)]
 
-    def case(comment, zip, error="archive", flags=(), result=None):
+    def case(comment, zip, error="archive", flags=(), result=None, reason=None):
         result = result or ("invalid" if error else "valid")
-        group.test(comment, {"zip": zip.hex()}, found if result == "valid" else NOTHING, result, flags, error)
+        reason = reason or (ARCHIVE_REASONS.get(comment) if error else None)
+        group.test(comment, {"zip": in_hex(zip)}, found if result == "valid" else NOTHING, result, flags, error, reason=reason)
 
     def good(comment, zip, flags=()):
         case(comment, zip, None, flags)
@@ -519,6 +675,57 @@ def add_archives(collection):
     shared.local = bytes
     case("two names for one member", archive([both()[0], shared], shift=-len(both()[0].local())), flags=["HiddenMember"])
     case("an offset beyond the archive", archive([both()[0], both()[1]], shift=0x10000), flags=["Damaged"])
+
+    def bin(**more):
+        """The usual archive, its first member deflated and with some fields replaced."""
+        return archive([Member("export.bin", content, **({"method": 8} | more)), both(method=8)[1]])
+
+    limit = 64 << 20
+    case("32 MiB and one byte", ((whole, 1), (b"\0", (32 << 20) + 1 - len(whole))), flags=["Limit"], reason="TooLarge")
+    case("a member of 64 MiB and one byte", bin(local_size=limit + 1, central_size=limit + 1), flags=["Limit"], reason="MemberTooLarge")
+    case("64 KiB of signatures and one byte", archive([both()[0], Member("export.sig", bytes((64 << 10) + 1), method=8, packed=zeros(254))]), flags=["Limit"], reason="MemberTooLarge")
+    case("eight members", archive([*both(), *(Member(f"m{n}", b"") for n in range(6))]), flags=["ThirdMember", "Limit"], reason="Unexpected")
+    case("nine members", archive([*both(), *(Member(f"m{n}", b"") for n in range(7))]), flags=["ThirdMember", "Limit"], reason="TooManyMembers")
+    packed = stored_deflate(content)
+    announced = 200 * len(packed)
+    case("two hundred bytes from each, and one", bin(local_size=announced + 1, central_size=announced + 1), flags=["Limit", "Bomb"], reason="Ratio")
+    case("two hundred bytes from each, which are not there", bin(local_size=announced, central_size=announced), flags=["Bomb"], reason="Length")
+    case("deflated data that go on beyond the announced size", bin(local_size=len(content) - 1, central_size=len(content) - 1), flags=["Bomb"], reason="Length")
+    case("deflated data without their end", bin(packed=b"\0" + packed[1:]), flags=["Damaged"], reason="Inflate")
+    case("deflated data cut short", bin(packed=packed[:-1]), flags=["Damaged"], reason="Length")
+    case("stored, and another size than it has", archive([Member("export.bin", content, local_size=len(content) + 1, central_size=len(content) + 1), both()[1]]), flags=["Damaged"], reason="Length")
+
+    for comment, more, field in [
+        ("method", {"local_method": 0}, "Method"), ("flags", {"local_flags": 0x800}, "Flags"), ("checksum", {"local_crc": 1}, "Checksum"),
+        ("size of the deflated data", {"local_packed": 1}, "Size"),
+    ]:
+        case(f"another {comment} in the local header", bin(**more), flags=["HiddenMember"], reason=f"LocalHeader {field}")
+    case("another checksum behind the data", bin(flags=8, behind_crc=1), flags=["DataDescriptor", "HiddenMember"], reason="LocalHeader Checksum")
+    case("stored, sizes behind the data", archive(both(flags=8)), flags=["DataDescriptor"], reason="Flags")
+    case("an encrypted directory", bin(flags=1 << 13), flags=["ZipFeature"], reason="Encrypted")
+    case("patched data", bin(flags=1 << 5), flags=["ZipFeature"], reason="Flags")
+    for method in [1, 6, 9, 14, 93, 99]:
+        case(f"compressed by method {method}", bin(method=method), flags=["ZipFeature"], reason="Method")
+    case("the end says ZIP64: the offset", archive(both(), offset=0xFFFF_FFFF), flags=["ZipFeature"], reason="Zip64")
+    case("the end says ZIP64: the size", archive(both(), size=0xFFFF_FFFF), flags=["ZipFeature"], reason="Zip64")
+    case("the end says ZIP64: the count", archive(both(), count=0xFFFF), flags=["ZipFeature"], reason="Zip64")
+    case("a ZIP64 field that nothing asks for", bin(extra=wide), flags=["ZipFeature"], reason="Extra")
+    case("a ZIP64 field in the local header alone", bin(local_extra=wide), flags=["ZipFeature", "HiddenMember"], reason="Extra")
+    other_name = b"\1" + struct.pack("<I", zlib.crc32(b"export.bin")) + b"export.exe"
+    case("another name in an extra field", bin(extra=struct.pack("<HH", 0x7075, len(other_name)) + other_name), flags=["HiddenMember"], reason="Extra")
+    case("an extra field that is cut short", bin(extra=b"\x55\x54\x09\0\1"), flags=["Damaged"], reason="Extra")
+    good("an extra field with times", bin(extra=b"\x55\x54\x05\0\1" + struct.pack("<I", MIDNIGHT)))
+    case("one of two volumes", archive(both(), disk=1), flags=["ZipFeature"], reason="MultiVolume")
+    case("a member that is said to be a directory", bin(attributes=0x10), flags=["ThirdMember"], reason="NotAFile")
+    case("a member that is said to be a device", bin(system=3, attributes=0o060600 << 16), flags=["ThirdMember"], reason="NotAFile")
+    case("no name at all", archive([*both(), Member("", b"")]), flags=["PathTraversal"], reason="Name")
+    for comment, name in [("a name in UTF-8", "expört.bin".encode()), ("a name with a line break", b"a\nb"), ("a name that begins with a dot", b".hidden")]:
+        case(comment, archive([*both(), Member(name, b"")]), flags=["PathTraversal"], reason="Name")
+    case("export.bin twice, in two cases of letters", archive([*both(), Member("Export.bin", b"")]), flags=["DuplicateMember", "ThirdMember"], reason="Unexpected")
+    first, second = both()
+    case("a member that begins within the one before", archive([first, second], shift=-1), flags=["HiddenMember"], reason="Overlap")
+    case("a directory that ends before the end", archive(both(), size=10), flags=["Damaged"], reason="CentralDirectory")
+    case("two archives, one behind the other", whole + whole, flags=["Damaged", "HiddenMember"], reason="CentralDirectory")
 
 
 def add_submissions(collection):

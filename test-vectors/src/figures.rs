@@ -257,6 +257,7 @@ impl Builder {
             input: Value::Object(split.input),
             expected: Value::Object(split.expected),
             error: None,
+            reason: None,
             tolerance: None,
             source: split.source,
             note: split.note,

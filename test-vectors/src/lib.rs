@@ -97,6 +97,9 @@ pub struct Test {
     /// The layer that has to refuse an invalid input, so that a later check does not hide that an earlier one is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Which rule of that layer, in words of this project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// How far a computed number may be from the expected one, where the published figure was rounded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tolerance: Option<f64>,

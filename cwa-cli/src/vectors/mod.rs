@@ -113,10 +113,33 @@ pub(crate) fn optional<T: DeserializeOwned>(value: &Value, name: &str) -> Result
     }
 }
 
-/// A member in hexadecimal.
+/// A member in hexadecimal, or a list of parts with how often each stands there, for files too long to be written out.
 pub(crate) fn bytes(value: &Value, name: &str) -> Result<Vec<u8>, String> {
-    let text: String = member(value, name)?;
-    hex::decode(&text).map_err(|error| format!("member \"{name}\" is not hexadecimal: {error}"))
+    /// More than any limit that is tested.
+    const MAX_BYTES: usize = 256 << 20;
+    #[derive(serde::Deserialize)]
+    #[serde(untagged)]
+    enum Bytes {
+        Whole(String),
+        Parts(Vec<(String, usize)>),
+    }
+    let decode = |text: &str| {
+        hex::decode(text).map_err(|error| format!("member \"{name}\" is not hexadecimal: {error}"))
+    };
+    match member(value, name)? {
+        Bytes::Whole(text) => decode(&text),
+        Bytes::Parts(parts) => {
+            let mut bytes = Vec::new();
+            for (text, times) in parts {
+                let part = decode(&text)?;
+                if part.len().saturating_mul(times).saturating_add(bytes.len()) > MAX_BYTES {
+                    return Err(format!("member \"{name}\" is longer than {MAX_BYTES} bytes"));
+                }
+                bytes.extend(part.repeat(times));
+            }
+            Ok(bytes)
+        }
+    }
 }
 
 /// Fails if what was computed is not what was expected.
