@@ -8,18 +8,18 @@ use core::fmt;
 use cwa_crypto::{Day, UnixTime};
 use serde::Serialize;
 
-use crate::archive::Archive;
+use crate::archive::{Archive, ArchiveError};
 use crate::batch::PublicationPolicy;
 use crate::configuration::Configuration;
 use crate::content::{ExportContent, ParseContentError};
 use crate::diagnose;
 use crate::finding::{Code, Finding, Severity};
 use crate::header;
+use crate::profile::{Profile, ThirdMember};
 use crate::signature_list::ParseSignatureListError;
 use crate::trust::TrustStore;
 use crate::verify::{
-    Capped, Judgement, ParseExportError, ParseSignedContentError, Profile, UnverifiedContent,
-    UnverifiedExport,
+    Capped, Judgement, ParseExportError, ParseSignedContentError, UnverifiedContent, UnverifiedExport,
 };
 
 /// What a file is, told from its content.
@@ -91,6 +91,32 @@ impl fmt::Display for Verdict {
     }
 }
 
+/// What a published reader would do with a file, whether or not the file is valid.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(clippy::exhaustive_enums, reason = "a reader takes a file or does not")]
+pub enum Reader {
+    /// It takes the file.
+    Accepts,
+    /// It does not.
+    Refuses,
+}
+
+impl Reader {
+    const fn refuses(refuses: bool) -> Self {
+        if refuses { Self::Refuses } else { Self::Accepts }
+    }
+}
+
+impl fmt::Display for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Accepts => "accepts",
+            Self::Refuses => "refuses",
+        })
+    }
+}
+
 /// Everything that was found about one file.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -99,6 +125,9 @@ pub struct Report {
     pub kind: Option<Kind>,
     /// The answer.
     pub verdict: Verdict,
+    /// What the profile's reader would do; `None` under the two profiles that are no reader's, and where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reader: Option<Reader>,
     /// Name of the key that signed it, whatever the answer.
     pub trusted_key: Option<String>,
     /// What was found, in the order of the checks.
@@ -153,43 +182,102 @@ impl<'a> Audit<'a> {
     /// Judges an archive.
     #[must_use]
     pub fn archive(&self, bytes: &[u8]) -> Report {
-        let archive = match Archive::read(bytes) {
-            Ok(archive) => archive,
-            Err(error) => return unreadable(None, Code::ArchiveUnreadable, &error),
-        };
-        let members = archive.unexpected_members();
-        self.judge(archive.export_bin(), Some(archive.export_sig()), members)
+        match Archive::read(bytes) {
+            Ok(archive) => self.members(&archive),
+            Err(error) => {
+                let mut report = self.unreadable(None, Code::ArchiveUnreadable, &error);
+                if let ArchiveError::Duplicate { name } = error {
+                    self.duplicates(bytes, &name, &mut report);
+                }
+                report
+            }
+        }
     }
 
     /// Judges two bare files; without signatures, the content alone.
     #[must_use]
     pub fn files(&self, content: &[u8], export_sig: Option<&[u8]>) -> Report {
-        self.judge(content, export_sig, &[])
+        self.judge(content, export_sig, |_| {})
     }
 
-    fn judge(&self, content: &[u8], export_sig: Option<&[u8]>, unexpected_members: &[String]) -> Report {
-        let kind = Kind::of(content);
+    fn members(&self, archive: &Archive) -> Report {
+        let (members, reader) = (archive.unexpected_members(), self.profile.reader());
+        self.judge(archive.export_bin(), Some(archive.export_sig()), |judgement| {
+            let dutch = reader.is_some_and(|rules| rules.third_member == ThirdMember::ContentSig);
+            for name in members {
+                let message = format!("the archive also holds {name}");
+                match reader {
+                    Some(_) if dutch && name == CONTENT_SIG => {
+                        judgement.find(Code::ContentSigNotVerified, "content.sig was not verified");
+                    }
+                    Some(rules) => {
+                        let refuses = rules.third_member == ThirdMember::Refused;
+                        judgement.find_for_reader(Code::UnexpectedMember, refuses, message);
+                    }
+                    None => judgement.find(Code::UnexpectedMember, message),
+                }
+            }
+            if dutch && !members.iter().any(|name| name == CONTENT_SIG) {
+                let message = "the archive holds no content.sig";
+                judgement.find_for_reader(Code::ContentSigMissing, true, message);
+            }
+        })
+    }
+
+    /// What the profile's reader makes of an archive in which a member occurs twice: for us it is not readable.
+    fn duplicates(&self, bytes: &[u8], name: &str, report: &mut Report) {
+        let Some(which) = self.profile.reader().and_then(|rules| rules.duplicates) else { return };
+        let Ok(archive) = Archive::read_duplicates(bytes, which) else { return };
+        let seen = self.members(&archive);
+        let outcome = match seen.reader {
+            Some(Reader::Accepts) => "accepts it",
+            _ => "refuses it",
+        };
+        let message = format!("{} takes the {which} member {name} and {outcome}", self.profile);
+        report.reader = seen.reader;
+        report.findings.push(Finding::new(Code::ReaderTakesInvalid, message));
+    }
+
+    fn judge(
+        &self,
+        content: &[u8],
+        export_sig: Option<&[u8]>,
+        of_archive: impl FnOnce(&mut Judgement),
+    ) -> Report {
+        let reader = self.profile.reader();
+        let trims = reader.is_some_and(|rules| rules.trims_header) && header::strip_trimmed(content).is_ok();
+        let kind = if trims { Kind::ExposureKeys } else { Kind::of(content) };
         if let (Kind::Opaque, None, Err(error)) = (kind, export_sig, header::strip(content)) {
-            return unreadable(Some(kind), Code::NotAnExport, &error);
+            return self.unreadable(Some(kind), Code::NotAnExport, &error);
         }
         let sig = export_sig.unwrap_or_default();
         let judgement = if kind == Kind::ExposureKeys {
-            UnverifiedExport::parse(content, sig).map_err(|error| unreadable_export(&error)).map(|export| {
+            let parsed = if trims {
+                UnverifiedExport::parse_trimmed(content, sig)
+            } else {
+                UnverifiedExport::parse(content, sig)
+            };
+            parsed.map_err(|error| self.unreadable_export(&error)).map(|export| {
                 let mut judgement = export.judge(self.trusted, self.profile);
+                if let (true, Err(error)) = (trims, header::strip(content)) {
+                    judgement.find_for_reader(Code::NotAnExport, false, error.to_string());
+                }
                 self.ages(&mut judgement, export.content());
                 judgement
             })
         } else {
-            UnverifiedContent::parse(content, sig).map_err(|error| unreadable_content(kind, &error)).map(
-                |content| {
-                    let mut judgement = content.judge(self.trusted, self.profile);
-                    if kind == Kind::Opaque {
-                        judgement
-                            .find(Code::Opaque, "the content is neither keys nor application configuration");
-                    }
-                    judgement
-                },
-            )
+            let parsed = UnverifiedContent::parse(content, sig);
+            parsed.map_err(|error| self.unreadable_content(kind, &error)).map(|content| {
+                let mut judgement = content.judge(self.trusted, self.profile);
+                if kind == Kind::Opaque {
+                    judgement.find(Code::Opaque, "the content is neither keys nor application configuration");
+                }
+                if reader.is_some_and(|rules| !rules.takes_other_content) {
+                    let message = format!("{} takes exports of keys, and this is {kind}", self.profile);
+                    judgement.find_for_reader(Code::NotAnExport, true, message);
+                }
+                judgement
+            })
         };
         let mut judgement = match judgement {
             Ok(judgement) => judgement,
@@ -199,12 +287,12 @@ impl<'a> Audit<'a> {
             let explanation = diagnose::signed_instead(number, content, &signature, self.trusted);
             judgement.findings.extend(explanation);
         }
-        for name in unexpected_members {
-            judgement.find(Code::UnexpectedMember, format!("the archive also holds {name}"));
-        }
+        of_archive(&mut judgement);
         if export_sig.is_none() {
             judgement.findings.retain(|finding| finding.code != Code::Unsigned);
             judgement.find(Code::Unsigned, "no signature file was given with the bare content");
+            // No reader takes a bare file, not even one that takes an empty list.
+            judgement.reader_refuses = true;
         }
         if self.expects_test_keys {
             for finding in &mut judgement.findings {
@@ -213,7 +301,7 @@ impl<'a> Audit<'a> {
                 }
             }
         }
-        Report::of(kind, judgement)
+        self.report(kind, judgement)
     }
 
     /// How old the keys are, and whether they were published too early.
@@ -268,10 +356,9 @@ impl<'a> Audit<'a> {
         old.finish(judgement, Code::KeyTooOld, "keys that are older");
         early.finish(judgement, Code::KeyUnderEmbargo, "keys that were published too early");
     }
-}
 
-impl Report {
-    fn of(kind: Kind, judgement: Judgement) -> Self {
+    fn report(&self, kind: Kind, mut judgement: Judgement) -> Report {
+        let reader = self.profile.reader().map(|_| Reader::refuses(judgement.reader_refuses));
         let errors = || judgement.findings.iter().filter(|finding| finding.severity == Severity::Error);
         let verdict = if errors().next().is_none() {
             Verdict::Valid
@@ -280,41 +367,54 @@ impl Report {
         } else {
             Verdict::Invalid
         };
+        if verdict != Verdict::Valid && reader == Some(Reader::Accepts) {
+            let message = format!("{} would take this file all the same", self.profile);
+            judgement.find(Code::ReaderTakesInvalid, message);
+        }
         let trusted_key = judgement.signed_by.map(|(key, _)| key.id);
-        Self { kind: Some(kind), verdict, trusted_key, findings: judgement.findings }
+        Report { kind: Some(kind), verdict, reader, trusted_key, findings: judgement.findings }
+    }
+
+    fn unreadable(&self, kind: Option<Kind>, code: Code, error: &dyn core::error::Error) -> Report {
+        let mut message = error.to_string();
+        for cause in core::iter::successors(error.source(), |cause| cause.source()) {
+            message = format!("{message}: {cause}");
+        }
+        // Another header is refused by all that look at it. What else we do not read, a reader may well.
+        let reader = match self.profile.reader() {
+            Some(rules) if code == Code::NotAnExport && !rules.takes_other_content => Some(Reader::Refuses),
+            _ => None,
+        };
+        Report {
+            kind,
+            verdict: Verdict::Unreadable,
+            reader,
+            trusted_key: None,
+            findings: vec![Finding::new(code, message)],
+        }
+    }
+
+    fn unreadable_export(&self, error: &ParseExportError) -> Report {
+        let code = match error {
+            ParseExportError::Content(ParseContentError::Header(_)) => Code::NotAnExport,
+            ParseExportError::Content(ParseContentError::TooManySignatureInfos) => Code::TooManySignatures,
+            ParseExportError::Content(_) => Code::Malformed,
+            ParseExportError::SignatureList(error) => signature_list_code(error),
+        };
+        self.unreadable(Some(Kind::ExposureKeys), code, error)
+    }
+
+    fn unreadable_content(&self, kind: Kind, error: &ParseSignedContentError) -> Report {
+        let code = match error {
+            ParseSignedContentError::IsExport => Code::NotAnExport,
+            ParseSignedContentError::SignatureList(error) => signature_list_code(error),
+        };
+        self.unreadable(Some(kind), code, error)
     }
 }
 
-fn unreadable(kind: Option<Kind>, code: Code, error: &dyn core::error::Error) -> Report {
-    let mut message = error.to_string();
-    for cause in core::iter::successors(error.source(), |cause| cause.source()) {
-        message = format!("{message}: {cause}");
-    }
-    Report {
-        kind,
-        verdict: Verdict::Unreadable,
-        trusted_key: None,
-        findings: vec![Finding::new(code, message)],
-    }
-}
-
-fn unreadable_export(error: &ParseExportError) -> Report {
-    let code = match error {
-        ParseExportError::Content(ParseContentError::Header(_)) => Code::NotAnExport,
-        ParseExportError::Content(ParseContentError::TooManySignatureInfos) => Code::TooManySignatures,
-        ParseExportError::Content(_) => Code::Malformed,
-        ParseExportError::SignatureList(error) => signature_list_code(error),
-    };
-    unreadable(Some(Kind::ExposureKeys), code, error)
-}
-
-fn unreadable_content(kind: Kind, error: &ParseSignedContentError) -> Report {
-    let code = match error {
-        ParseSignedContentError::IsExport => Code::NotAnExport,
-        ParseSignedContentError::SignatureList(error) => signature_list_code(error),
-    };
-    unreadable(Some(kind), code, error)
-}
+/// Name of the member in which Dutch archives carry a CMS signature.
+const CONTENT_SIG: &str = "content.sig";
 
 const fn signature_list_code(error: &ParseSignatureListError) -> Code {
     match error {

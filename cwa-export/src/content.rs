@@ -142,10 +142,14 @@ impl<'a> ExportContent<'a> {
     }
 
     pub(crate) fn parse(export_bin: &'a [u8]) -> Result<Self, ParseContentError> {
+        Self::parse_message(export_bin, header::strip(export_bin)?)
+    }
+
+    /// The same once the header was looked at; `message` is what stands behind it.
+    pub(crate) fn parse_message(export_bin: &'a [u8], message: &'a [u8]) -> Result<Self, ParseContentError> {
         if export_bin.len() > MAX_EXPORT_BYTES {
             return Err(ParseContentError::TooLarge { length: export_bin.len(), max: MAX_EXPORT_BYTES });
         }
-        let message = header::strip(export_bin)?;
         let (mut head, mut anomalies) = (Head::default(), Anomalies::default());
         let mut seen = Seen::default();
         let mut fields = Fields::new(message);

@@ -26,6 +26,14 @@ pub fn strip(export_bin: &[u8]) -> Result<&[u8], HeaderError> {
     if *header == HEADER { Ok(body) } else { Err(HeaderError::Mismatch { found: *header }) }
 }
 
+/// The same for a reader that trims white space around the text in the 16 bytes.
+pub(crate) fn strip_trimmed(export_bin: &[u8]) -> Result<&[u8], HeaderError> {
+    match export_bin.split_first_chunk::<16>() {
+        Some((header, body)) if header.trim_ascii() == HEADER.trim_ascii() => Ok(body),
+        _ => strip(export_bin),
+    }
+}
+
 /// Whether `content` begins like an export of any version, so that it must not be read as anything else.
 #[must_use]
 pub fn is_export(content: &[u8]) -> bool {

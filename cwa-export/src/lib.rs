@@ -16,6 +16,7 @@ pub mod index;
 pub mod key;
 pub mod layout;
 pub mod lint;
+pub mod profile;
 pub mod reader;
 pub mod signature;
 mod signature_list;

@@ -14,6 +14,9 @@ use crate::wire;
 /// Object identifier of ECDSA with SHA-256 (ANSI X9.62): the only algorithm of the format.
 pub const ECDSA_P256_SHA256: &str = "1.2.840.10045.4.3.2";
 
+/// Object identifier of ECDSA with SHA-512, which Android takes too.
+pub(crate) const ECDSA_P256_SHA512: &str = "1.2.840.10045.4.3.4";
+
 /// Most signatures that one file may carry (Exposure Key Export File Format, "SignatureInfo").
 pub const MAX_SIGNATURES: usize = 10;
 
@@ -283,6 +286,18 @@ pub enum SignError {
     /// A signer failed.
     #[error("a signature could not be made")]
     Signer(#[from] SignerError),
+}
+
+/// What is to be said of a signature whose algorithm is not the one of the format.
+pub(crate) fn unknown_algorithm(number: usize, algorithm: Option<&str>) -> String {
+    match algorithm {
+        None => format!("signature {number} names no algorithm"),
+        Some(text) if text.contains(|letter: char| !letter.is_ascii_digit() && letter != '.') => format!(
+            "the algorithm of signature {number} is named as the text {text:?}; devices want the object identifier \
+             {ECDSA_P256_SHA256}"
+        ),
+        Some(text) => format!("the algorithm of signature {number} is {text:?}, not {ECDSA_P256_SHA256}"),
+    }
 }
 
 /// SHA-256.

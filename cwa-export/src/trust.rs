@@ -95,6 +95,11 @@ impl TrustedKey {
     /// Whether `signature` over content with this SHA-256 was made by the private half of the key.
     #[must_use]
     pub fn verifies(&self, digest: &[u8; 32], signature: &Signature) -> bool {
+        self.verifies_prehash(digest, signature)
+    }
+
+    /// The same for the digest of any hash function; of a longer one, the curve's 32 bytes count.
+    pub(crate) fn verifies_prehash(&self, digest: &[u8], signature: &Signature) -> bool {
         self.verifying_key.verify_prehash(digest, signature).is_ok()
     }
 

@@ -7,87 +7,21 @@
 //! ```
 
 mod judgement;
-
-use core::fmt;
-use core::str::FromStr;
+mod reader;
 
 use cwa_crypto::DiagnosisKey;
 
 use crate::content::{ExportContent, ParseContentError};
-use crate::finding::{Code, Finding, Severity};
+use crate::finding::Finding;
 use crate::header::{self, HeaderError};
 use crate::signature::SignatureInfo;
 use crate::signature_list::{ParseSignatureListError, SignatureList};
 use crate::trust::{LookUp, TrustStore, TrustedKey};
 
+pub use crate::profile::{Profile, ProfileError};
+
 use judgement::Listed;
 pub(crate) use judgement::{Capped, Judgement};
-
-/// Which deviations refuse a file.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum Profile {
-    /// Every rule holds. Then no single bit of either file can be changed without the file being refused, but for bits
-    /// of a further signature whose key is not trusted: that one cannot be checked, and a warning says so.
-    #[default]
-    Strict,
-    /// Deviations that publishers are known for are warnings: archives with a further member, raw signatures, the
-    /// early form of signature infos, batch numbers that differ, keys that cannot be used. The signature must be right.
-    Lenient,
-}
-
-impl Profile {
-    /// Every profile.
-    pub const ALL: &'static [Self] = &[Self::Strict, Self::Lenient];
-
-    fn weigh(self, mut finding: Finding) -> Finding {
-        if self == Self::Lenient && LENIENT.contains(&finding.code) {
-            finding.severity = Severity::Warning;
-        }
-        finding
-    }
-}
-
-/// What [`Profile::Lenient`] lets pass.
-const LENIENT: &[Code] = &[
-    Code::UnexpectedMember,
-    Code::RepeatedField,
-    Code::NumberOverflow,
-    Code::BatchInvalid,
-    Code::TimesInvalid,
-    Code::SignatureListMalformed,
-    Code::SignatureEncoding,
-    Code::SignatureInfoMismatch,
-    Code::SignatureCount,
-    Code::SignatureBatch,
-    Code::SignatureAlgorithm,
-    Code::LegacySignatureInfo,
-    Code::KeyInvalid,
-    Code::DuplicateKey,
-];
-
-impl fmt::Display for Profile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Strict => "strict",
-            Self::Lenient => "lenient",
-        })
-    }
-}
-
-impl FromStr for Profile {
-    type Err = ProfileError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.iter().copied().find(|profile| profile.to_string() == text).ok_or(ProfileError)
-    }
-}
-
-/// No profile of that name.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("there is no such profile; there are strict and lenient")]
-#[non_exhaustive]
-pub struct ProfileError;
 
 /// An export whose structure is in order and whose signature nobody has looked at. Its keys cannot be read.
 #[derive(Clone, Debug)]
@@ -105,6 +39,16 @@ impl<'a> UnverifiedExport<'a> {
     /// [`ParseExportError`] if one of them cannot be read, or exceeds a limit.
     pub fn parse(export_bin: &'a [u8], export_sig: &'a [u8]) -> Result<Self, ParseExportError> {
         let content = ExportContent::parse(export_bin)?;
+        let signatures = SignatureList::parse(export_sig)?;
+        Ok(Self { export_bin, content, signatures })
+    }
+
+    /// The same for a reader that trims white space around the header.
+    pub(crate) fn parse_trimmed(
+        export_bin: &'a [u8],
+        export_sig: &'a [u8],
+    ) -> Result<Self, ParseExportError> {
+        let content = ExportContent::parse_message(export_bin, header::strip_trimmed(export_bin)?)?;
         let signatures = SignatureList::parse(export_sig)?;
         Ok(Self { export_bin, content, signatures })
     }

@@ -11,7 +11,7 @@
 
 use std::path::Path;
 
-use cwa_export::audit::{Audit, Kind, Report, Verdict};
+use cwa_export::audit::{Audit, Kind, Reader, Report, Verdict};
 use cwa_export::configuration::{Configuration, ConfigurationV1};
 use cwa_export::finding::{Code, Severity};
 use cwa_export::trust::{TrustStore, TrustedKey};
@@ -46,6 +46,20 @@ fn the_german_day_package_verifies_under_the_german_production_key() {
     // Written anew, every byte is the same.
     let export = verified.content().to_export().unwrap();
     assert_eq!(export.encode(verified.content().signature_infos()), bin);
+}
+
+#[test]
+fn every_reader_takes_the_german_day_package() {
+    let name = |file| format!("de-production-2020-07-22/{file}");
+    let (Some(bin), Some(sig)) = (real(&name("export.bin")), real(&name("export.sig"))) else {
+        return;
+    };
+    let store = TrustStore::built_in();
+    for profile in Profile::ALL {
+        let report = Audit::new(&store).profile(*profile).files(&bin, Some(&sig));
+        assert_eq!(report.verdict, Verdict::Valid, "{profile}: {report:?}");
+        assert_ne!(report.reader, Some(Reader::Refuses), "{profile}");
+    }
 }
 
 #[test]
@@ -133,6 +147,25 @@ fn everything_that_is_wrong_with_the_dutch_archive_is_found() {
     let found = errors(&report);
     for code in [Code::UnexpectedMember, Code::SignatureEncoding, Code::SignatureBatch, Code::DuplicateKey] {
         assert!(found.contains(&code), "{code} is not among {found:?}");
+    }
+}
+
+#[test]
+fn no_reader_takes_the_dutch_archive_and_only_the_dutch_app_expects_its_third_member() {
+    let Some(zip) = real("nl-negative/export-incorrect-sig.zip") else {
+        return;
+    };
+    let store = TrustStore::built_in();
+    for profile in Profile::ALL {
+        let report = Audit::new(&store).profile(*profile).archive(&zip);
+        // Leniently a raw signature and other batch numbers pass, and what remains is that the key is known to nobody.
+        let lenient = *profile == Profile::Lenient;
+        let verdict = if lenient { Verdict::Untrusted } else { Verdict::Invalid };
+        assert_eq!(report.verdict, verdict, "{profile}: {report:?}");
+        assert_ne!(report.reader, Some(Reader::Accepts), "{profile}");
+        let is_dutch = *profile == Profile::Nl;
+        let code = if is_dutch { Code::ContentSigNotVerified } else { Code::UnexpectedMember };
+        assert!(report.findings.iter().any(|finding| finding.code == code), "{profile}: {report:?}");
     }
 }
 

@@ -165,6 +165,43 @@ fn reasons_of(finding: &Finding) -> BTreeSet<String> {
 }
 
 #[test]
+fn readers() {
+    use std::collections::BTreeMap;
+
+    use cwa_export::audit::Audit;
+    use cwa_export::profile::Profile;
+    run("export.reader", |group, test| {
+        let pem = group.data["public_key_pem"].as_str().unwrap();
+        let trusted: TrustStore = [TrustedKey::from_pem("vectors", pem).unwrap()].into_iter().collect();
+        let (mut verdicts, mut answers) = (BTreeMap::new(), BTreeMap::new());
+        for profile in Profile::ALL {
+            let audit = Audit::new(&trusted).profile(*profile);
+            let report = match test.input.get("zip") {
+                Some(_) => audit.archive(&bytes(test, "zip")),
+                None => audit.files(&bytes(test, "export_bin"), Some(&bytes(test, "export_sig"))),
+            };
+            verdicts.insert(profile.name(), report.verdict.to_string());
+            answers.extend(report.reader.map(|reader| (profile.name(), reader.to_string())));
+        }
+        let about = format!("tc{}: {}", test.tc_id, test.comment);
+        let asked = test.expected["verdict"].as_object().unwrap();
+        let expected: BTreeMap<&str, String> = asked
+            .iter()
+            .map(|(name, verdict)| (name.as_str(), verdict.as_str().unwrap().to_owned()))
+            .collect();
+        assert_eq!(verdicts, expected, "{about}");
+        let asked = test.expected.get("reader").and_then(Value::as_object);
+        let expected: BTreeMap<&str, String> = asked
+            .into_iter()
+            .flatten()
+            .map(|(name, answer)| (name.as_str(), answer.as_str().unwrap().to_owned()))
+            .collect();
+        assert_eq!(answers, expected, "{about}");
+        Ok(())
+    });
+}
+
+#[test]
 fn uploads() {
     run("export.submission", |group, test| {
         let now = UnixTime::from_secs(group.data["now"].as_u64().unwrap());

@@ -55,6 +55,7 @@ note("Future", "EDGE_CASE", "keys that have not begun are left out")
 note("TooOld", "EDGE_CASE", "keys that ended more than 14 days ago are left out")
 note("Contradiction", "CONSISTENCY", "the same key with different values")
 note("Country", "INPUT_VALIDATION", "a server takes uploads of its own country, about countries it knows")
+note("Reader", "LEGACY", "published readers ask for less than the format, each in its own way; what one of them takes need not be valid")
 note("NotAtMidnight", "INPUT_VALIDATION", "the German server takes only keys that start at midnight UTC")
 
 
@@ -321,6 +322,7 @@ RECOMPUTE = {"export.public_key": recompute_public_key}
 def add(collection):
     add_verify(collection)
     add_archives(collection)
+    add_readers(collection)
     add_submissions(collection)
 
 
@@ -726,6 +728,140 @@ def add_archives(collection):
     case("a member that begins within the one before", archive([first, second], shift=-1), flags=["HiddenMember"], reason="Overlap")
     case("a directory that ends before the end", archive(both(), size=10), flags=["Damaged"], reason="CentralDirectory")
     case("two archives, one behind the other", whole + whole, flags=["Damaged", "HiddenMember"], reason="CentralDirectory")
+
+
+READERS = ["apple", "android", "cwa", "google", "microg", "nl"]
+
+
+def add_readers(collection):
+    """What published readers take. Told for each file is who takes it; that follows from their code as it was read, not from a computation."""
+    rng = random.Random("readers")
+    ours, other = private_key("signing key"), private_key("another signing key")
+    group = collection.group("export.reader", {"public_key_pem": public_pem(ours), "other_public_key_pem": public_pem(other)})
+    usual = File([drawn_key(rng, n, transmission_risk_level=5) for n in range(2)])
+
+    def case(comment, given, takes, flags=("Reader",), strict="invalid", lenient="valid", never=None, unknown=()):
+        """`never` is the verdict that nobody's taking changes; `unknown` are readers of whom nothing is said."""
+        takes = set(takes.split())
+        assert takes <= set(READERS), comment
+        verdict = {"strict": strict, "lenient": lenient}
+        verdict |= {name: never or ("valid" if name in takes else "invalid") for name in READERS}
+        reader = {name: "accepts" if name in takes else "refuses" for name in READERS if name not in unknown}
+        expected = {"verdict": verdict, "reader": reader} if reader else {"verdict": verdict}
+        group.test(comment, {name: value.hex() for name, value in given.items()}, expected, flags=list(flags))
+
+    def files(file, *signatures):
+        content = file if isinstance(file, bytes) else file.bytes()
+        signatures = signatures or [signed(sign(ours, content))]
+        return {"export_bin": content, "export_sig": signature_list(*signatures)}
+
+    everybody = "apple android cwa google microg nl"
+    but_android = "apple cwa google microg"
+    case("a file that everybody takes", files(usual), everybody, strict="valid")
+
+    infos = [INFO | {"verification_key_version": "v2"}, INFO]
+    rotated = File(usual.keys, infos=infos)
+    both = [signed(sign(other, rotated.bytes()), infos[0]), signed(sign(ours, rotated.bytes()), infos[1])]
+    swapped = File(usual.keys, infos=infos[::-1])
+    first = [signed(sign(ours, swapped.bytes()), infos[1]), signed(sign(other, swapped.bytes()), infos[0])]
+    several = ["Reader", "SeveralSigners"]
+    case("the first signature by a key that is not trusted", files(rotated, *both), "android cwa google nl", several, strict="valid")
+    case("the second signature by a key that is not trusted", files(swapped, *first), "apple android cwa google nl", several, strict="valid")
+    case(
+        "two signatures under the trusted key",
+        files(rotated, *(signed(sign(ours, rotated.bytes()), info) for info in infos)), everybody, several, strict="valid",
+    )
+    broken = [signed(sign(ours, swapped.bytes()), infos[1]), signed(sign(ours, swapped.bytes()) + b"\0", infos[0])]
+    case("the second signature in no DER", files(swapped, *broken), "apple android cwa google nl", several)
+
+    def named(**more):
+        info = INFO | more
+        return File(usual.keys, infos=[info]), info
+
+    def with_info(algorithm=None, **more):
+        file, info = named(**more)
+        return files(file, signed(sign(ours, file.bytes(), algorithm), info))
+
+    name = ["Reader", "SignatureInfo"]
+    case("a signature that does not name the version of its key", with_info(verification_key_version=None), "android cwa google microg nl", name, strict="valid")
+    case("the algorithm as the text SHA256withECDSA", with_info(signature_algorithm="SHA256withECDSA"), "apple cwa google", name)
+    case("the algorithm as the text ECDSA p-256 SHA-256", with_info(signature_algorithm="ECDSA p-256 SHA-256"), "apple cwa google", name)
+    case("no algorithm", with_info(signature_algorithm=None), "apple cwa google", name)
+    sha512 = "1.2.840.10045.4.3.4"
+    case("SHA-512, and named so", with_info(hashes.SHA512(), signature_algorithm=sha512), "android nl", ["Reader", "WrongDigest"], lenient="invalid")
+    case("SHA-256, named as SHA-512", with_info(signature_algorithm=sha512), "apple cwa google", ["Reader", "WrongDigest"])
+    case("SHA-512, named as SHA-256", with_info(hashes.SHA512()), "", ["Reader", "WrongDigest"], lenient="invalid")
+    beside = INFO | {"verification_key_id": "263"}
+    content = usual.bytes()
+    case("another name beside the signature than in the file", files(usual, signed(sign(ours, content), beside)), everybody, name)
+    case("another batch beside the signature than in the file", files(usual, signed(sign(ours, content), batch_num=1, batch_size=7)), everybody, ["Reader", "Batch"])
+
+    r, s = decode_dss_signature(sign(ours, content))
+    raw = r.to_bytes(32, "big") + s.to_bytes(32, "big")
+    case("r and s side by side", files(usual, signed(raw)), "", ["Reader", "RawSignature"])
+    case("signed by another key", files(usual, signed(sign(other, content))), "", ["Reader", "WrongKey"], lenient="invalid")
+    case("signed without the header", files(usual, signed(sign(ours, content[16:]))), "", ["Reader", "HeaderUnsigned"], lenient="invalid")
+
+    unsigned = ["Reader", "NoSignature"]
+    nobody = {"lenient": "invalid", "never": "invalid"}
+    case("no signature, though one is listed", files(usual) | {"export_sig": b""}, "microg", unsigned, **nobody)
+    case("no signature, and none is listed", {"export_bin": File(usual.keys, infos=[]).bytes(), "export_sig": b""}, "microg", unsigned, **nobody)
+    case("two signatures listed, and one there", files(rotated, both[1]), but_android, name, **nobody)
+    case("one signature listed, and two there", files(usual, signed(sign(ours, content)), signed(sign(ours, content))), but_android, name, **nobody)
+    case("no signature listed, and one there", files(File(usual.keys, infos=[])), but_android, name, **nobody)
+
+    def batch(num, size):
+        file = File(usual.keys, batch_num=num, batch_size=size)
+        return files(file, signed(sign(ours, file.bytes()), batch_num=num, batch_size=size))
+
+    case("number 2 of 3", batch(2, 3), everybody, ["Reader", "Batch"], strict="valid")
+    case("number 1,000,000 of 1,000,000", batch(1_000_000, 1_000_000), everybody, ["Reader", "Batch"], strict="valid")
+    for comment, num, size in [("2 of 1", 2, 1), ("0 of 1", 0, 1), ("1 of 1,000,001", 1, 1_000_001), ("none of 1", None, 1)]:
+        case(f"number {comment}", batch(num, size), but_android, ["Reader", "Batch"])
+    case("number 1 of nothing", batch(1, None), everybody, ["Reader", "Batch"])
+    case("no batch", batch(None, None), everybody, ["Reader", "Batch"])
+
+    def with_key(**more):
+        return files(File([usual.keys[0], usual.keys[1] | more]))
+
+    key = ["Reader", "BadKey"]
+    case("the second key of 15 bytes", with_key(key_data=rng.randbytes(15).hex()), but_android, key)
+    case("the second key of 17 bytes", with_key(key_data=rng.randbytes(17).hex()), but_android, key)
+    case("the second key with period 0", with_key(rolling_period=0), but_android, key)
+    case("the second key with period 145", with_key(rolling_period=145), but_android, key)
+    case("the second key with a negative start", with_key(rolling_start_interval_number=-1), "android cwa google microg nl", key)
+    case("the second key with risk level 9", with_key(transmission_risk_level=9), everybody, key)
+    case("the second key with a level of 33 bits", with_key(transmission_risk_level=(1 << 32) + 5), "android cwa google microg nl", key)
+    case("a key twice", files(File([usual.keys[0]] * 2)), everybody, ["Reader", "Duplicate"])
+    case("a start after the end", files(File(usual.keys, start=MIDNIGHT + 3601)), everybody, ["Reader", "Times"])
+
+    header = ["Reader", "Header"]
+    unreadable = {"strict": "unreadable", "lenient": "unreadable"}
+    body = content[16:]
+    for comment, text in [("a tab among the spaces of the header", b"EK Export v1   \t"), ("line ends instead of spaces", b"EK Export v1\r\n\r\n")]:
+        test = files(text + body)
+        readers = {name: "accepts" if name == "microg" else "refuses" for name in READERS if name != "cwa"}
+        verdict = {name: "unreadable" for name in ["strict", "lenient", *READERS]} | {"microg": "valid"}
+        group.test(comment, {name: value.hex() for name, value in test.items()}, {"verdict": verdict, "reader": readers}, flags=header)
+    settings = number(1, 11) + data(4, b"not keys")
+    case("signed content that is no export", files(settings), "cwa", ["Reader"], strict="valid")
+
+    def zipped(members):
+        return {"zip": archive(members)}
+
+    pair = [Member("export.bin", content), Member("export.sig", signature_list(signed(sign(ours, content))))]
+    third = ["Reader", "ThirdMember"]
+    case("an archive of two members", zipped(pair), "apple android cwa google microg", ["Reader"], strict="valid")
+    case("an archive with content.sig", zipped([*pair, Member("content.sig", b"CMS")]), "apple cwa google nl", third)
+    case("an archive with another third member", zipped([*pair, Member("readme.txt", b"")]), "apple cwa google", third)
+    forged = Member("export.bin", File([drawn_key(rng)]).bytes())
+    twice = ["Reader", "DuplicateMember"]
+    silent = {"never": "unreadable", "unknown": ("apple", "android", "microg", "nl")} | unreadable
+    case("a forged export.bin before the signed one", zipped([forged, *pair]), "cwa", twice, **silent)
+    case("a forged export.bin after the signed one", zipped([*pair, forged]), "google", twice, **silent)
+    hidden = {"never": "unreadable", "unknown": READERS} | unreadable
+    last = Member("export.bin", forged.packed)
+    case("a last export.bin that the central directory does not list", {"zip": archive([*pair, last], hidden=[last])}, "", ["Reader", "HiddenMember"], **hidden)
 
 
 def add_submissions(collection):

@@ -38,6 +38,10 @@ const FAMILIES: &[Family] = &[
     family("export.verify", "signed key files: which may be trusted, and what is in them"),
     family("export.archive", "archives of a key file and its signatures: which may be opened"),
     family("export.lint", "published files, one or several: every finding, and no other"),
+    family(
+        "export.reader",
+        "signed key files and archives: which are valid, and which published readers take",
+    ),
     family("export.submission", "uploads of keys: which are taken, and what of them"),
     family("export.public_key", "public keys of export signers and their SHA-256"),
     family("cwa.submission_validation", "what the German server answers to a submission"),

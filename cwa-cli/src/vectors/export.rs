@@ -6,13 +6,14 @@ use cwa_crypto::{
     DaysSinceOnsetOfSymptoms, DiagnosisKey, ENIntervalNumber, RollingPeriod, TransmissionRiskLevel, UnixTime,
 };
 use cwa_export::ExportKey;
+use cwa_export::audit::Audit;
 use cwa_export::batch::{Hour, PendingKey, PublicationPolicy};
 use cwa_export::content::ParseContentError;
 use cwa_export::finding::{Code, Finding};
 use cwa_export::lint::{Lint, LintFinding, LintProfile, LintProfileError};
 use cwa_export::p256::pkcs8::EncodePublicKey as _;
 use cwa_export::submission::{PerKeyPadding, Submission, SubmissionError, SubmissionPolicy};
-use cwa_export::verify::{ParseExportError, VerifyError};
+use cwa_export::verify::{ParseExportError, Profile, VerifyError};
 use cwa_export::{Archive, TrustStore, TrustedKey, UnverifiedExport, VerifiedExport};
 use cwa_test_vectors::{Group, Test};
 use serde_json::{Map, Value, json};
@@ -26,6 +27,7 @@ pub(super) fn run(family: &str, group: &Group, test: &Test) -> Outcome {
         "export.verify" => verify(group, input, expected, test.error.as_deref()),
         "export.archive" => archive(input, expected),
         "export.lint" => lint(input, expected),
+        "export.reader" => readers(group, input, expected),
         "export.public_key" => public_key(input, expected),
         "export.submission" => submission(group, input, expected),
         // The verdict is in the status; a refusal is what is computed.
@@ -147,6 +149,32 @@ fn lint(input: &Value, expected: &Value) -> Result<(), Problem> {
     found.sort_by(|one, other| (&one.0, &one.1).cmp(&(&other.0, &other.1)));
     let found: Vec<Value> = found.into_iter().map(|(.., document)| document).collect();
     Ok(same("findings", &found, &member(expected, "findings")?)?)
+}
+
+/// Whether a file is valid by each set of rules, and whether each published reader takes it.
+fn readers(group: &Group, input: &Value, expected: &Value) -> Result<(), Problem> {
+    let pem = group.data.get("public_key_pem").and_then(Value::as_str);
+    let pem = pem.ok_or_else(|| "there is no member \"public_key_pem\"".to_owned())?;
+    let trusted: TrustStore =
+        [TrustedKey::from_pem("vectors", pem).map_err(refused("public_key"))?].into_iter().collect();
+    let zip = optional::<String>(input, "zip")?.map(|_| bytes(input, "zip")).transpose()?;
+    let files = match &zip {
+        Some(_) => None,
+        None => Some((bytes(input, "export_bin")?, bytes(input, "export_sig")?)),
+    };
+    let (mut verdicts, mut answers) = (BTreeMap::new(), BTreeMap::new());
+    for profile in Profile::ALL {
+        let audit = Audit::new(&trusted).profile(*profile);
+        let report = match (&zip, &files) {
+            (Some(zip), _) => audit.archive(zip),
+            (None, Some((export_bin, export_sig))) => audit.files(export_bin, Some(export_sig)),
+            (None, None) => continue,
+        };
+        verdicts.insert(profile.to_string(), report.verdict.to_string());
+        answers.extend(report.reader.map(|reader| (profile.to_string(), reader.to_string())));
+    }
+    same("verdict", &verdicts, &member(expected, "verdict")?)?;
+    Ok(same("reader", &answers, &optional(expected, "reader")?.unwrap_or_default())?)
 }
 
 fn public_key(input: &Value, expected: &Value) -> Result<(), Problem> {

@@ -5,6 +5,7 @@ use core::fmt;
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 
 use super::{EXPORT_BIN, EXPORT_SIG};
+use crate::profile::Duplicates;
 
 /// The members of an archive, inflated and checked.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -31,9 +32,22 @@ impl Archive {
     ///
     /// As [`Archive::read`].
     pub fn read_within(bytes: &[u8], limits: &Limits) -> Result<Self, ArchiveError> {
-        let entries = layout(bytes, limits)?;
+        Self::of_entries(&layout(bytes, limits, MemberNames::Unique)?)
+    }
+
+    /// What a reader sees that takes the first, or else the last, of two members with one name.
+    pub(crate) fn read_duplicates(bytes: &[u8], which: Duplicates) -> Result<Self, ArchiveError> {
+        let mut entries = layout(bytes, &Limits::default(), MemberNames::Any)?;
+        if which == Duplicates::First {
+            // What is read last counts.
+            entries.reverse();
+        }
+        Self::of_entries(&entries)
+    }
+
+    fn of_entries(entries: &[Entry<'_>]) -> Result<Self, ArchiveError> {
         let (mut export_bin, mut export_sig, mut unexpected) = (None, None, Vec::new());
-        for entry in &entries {
+        for entry in entries {
             match entry.name {
                 EXPORT_BIN => export_bin = Some(entry.content()?),
                 EXPORT_SIG => export_sig = Some(entry.content()?),
@@ -374,8 +388,15 @@ impl Entry<'_> {
     }
 }
 
+/// Whether two members may have one name.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum MemberNames {
+    Unique,
+    Any,
+}
+
 /// The members, in the order of their data, after every header was found to agree with every other.
-fn layout<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Vec<Entry<'a>>, ArchiveError> {
+fn layout<'a>(bytes: &'a [u8], limits: &Limits, names: MemberNames) -> Result<Vec<Entry<'a>>, ArchiveError> {
     if bytes.len() > limits.archive_bytes {
         return Err(ArchiveError::TooLarge { length: bytes.len(), max: limits.archive_bytes });
     }
@@ -387,7 +408,9 @@ fn layout<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Vec<Entry<'a>>, Archiv
     let mut entries = Vec::with_capacity(end.count);
     for _ in 0..end.count {
         let entry = central_header(&mut directory, limits)?;
-        if entries.iter().any(|earlier: &Entry<'_>| earlier.name == entry.name) {
+        if names == MemberNames::Unique
+            && entries.iter().any(|earlier: &Entry<'_>| earlier.name == entry.name)
+        {
             return Err(ArchiveError::Duplicate { name: entry.name.into() });
         }
         entries.push(entry);

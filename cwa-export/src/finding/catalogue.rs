@@ -91,8 +91,8 @@ codes! {
         "`export.sig` is not protected by any signature; only the same name within the signed export shows that it was meant.",
         "Ask the publisher; `--profile lenient` accepts it.";
     SignatureCount, "CWA-E1206", Error, "signatures and signature infos differ in number",
-        "Android refuses an export with another number of signatures than it lists.",
-        "Ask the publisher; `--profile lenient` accepts it.";
+        "Android refuses an export with another number of signatures than it lists. No profile accepts it, though some readers do.",
+        "Ask the publisher.";
     SignatureBatch, "CWA-E1207", Error, "a signature's batch numbers are not those of the export",
         "They must be there and repeat the export's.",
         "Ask the publisher; `--profile lenient` accepts it.";
@@ -120,6 +120,15 @@ codes! {
     SignedInstead, "CWA-W1215", Note, "what was signed instead",
         "The signature is right for something else: the file without its header, or another key than the one it names.",
         "If it is the header, the publisher signs the wrong bytes and no phone accepts the file. If it is another key, compare the names.";
+    ReaderTakesInvalid, "CWA-W1216", Warning, "a reader takes what is not valid",
+        "The profile's reader asks for less: it would take the file although it is unsigned, has other signatures than it lists, or can be read in two ways. That is its mistake, and no reason to believe the file.",
+        "Do not use the file. Whoever maintains the reader should refuse it.";
+    ContentSigMissing, "CWA-E1217", Error, "there is no content.sig",
+        "The Dutch app verifies a third member, `content.sig`, before it hands the other two to the phone.",
+        "Leave out `--profile nl` for files that are not for that app.";
+    ContentSigNotVerified, "CWA-W1218", Note, "content.sig was not verified",
+        "It is a CMS signature under the government's certificates. Whether it is right is not looked at.",
+        "`openssl cms -verify -binary -inform DER -in content.sig -content export.bin -CAfile FILE` verifies it.";
     // 13: keys
     KeyInvalid, "CWA-E1301", Error, "a key cannot be used",
         "Its key data is not 16 bytes, or a number is out of its range. Android stops reading at such a key, so that everything behind it is lost.",

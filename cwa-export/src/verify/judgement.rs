@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use p256::ecdsa::Signature;
 
-use super::{Profile, SignedBy, VerifyError};
+use super::{SignedBy, VerifyError};
 use crate::content::{Anomalies, ExportContent};
 use crate::finding::{Code, Finding, Severity};
 use crate::key::{ExportKey, RawKey};
+use crate::profile::{Profile, ReaderRules};
 use crate::signature::{self, DerError, ECDSA_P256_SHA256, SignatureInfo};
 use crate::signature_list::{ListedSignature, SignatureList};
 use crate::trust::{Environment, LookUp, TrustStore, TrustedKey};
@@ -26,15 +27,46 @@ pub(crate) struct Judgement {
     pub(crate) signed_by: Option<(TrustedKey, LookUp)>,
     /// Signatures, by number, that no trusted key made.
     pub(crate) unexplained: Vec<(usize, Signature)>,
+    /// Whether the profile's reader refuses the file, which is less than that it is not valid.
+    pub(crate) reader_refuses: bool,
 }
 
 impl Judgement {
     pub(super) const fn new(profile: Profile) -> Self {
-        Self { profile, findings: Vec::new(), signed_by: None, unexplained: Vec::new() }
+        Self {
+            profile,
+            findings: Vec::new(),
+            signed_by: None,
+            unexplained: Vec::new(),
+            reader_refuses: false,
+        }
     }
 
     pub(crate) fn find(&mut self, code: Code, message: impl Into<String>) {
-        self.findings.push(self.profile.weigh(Finding::new(code, message)));
+        let (finding, refuses) = self.profile.weigh(Finding::new(code, message));
+        self.reader_refuses |= refuses;
+        self.findings.push(finding);
+    }
+
+    /// What a reader refuses in some cases and passes over in others.
+    pub(crate) fn find_for_reader(&mut self, code: Code, refuses: bool, message: impl Into<String>) {
+        let mut finding = Finding::new(code, message);
+        finding.severity = if refuses { Severity::Error } else { Severity::Warning };
+        self.reader_refuses |= refuses;
+        self.findings.push(finding);
+    }
+
+    /// What a reader passes over unless `refuses`; of the two profiles that are ours, what they say.
+    fn find_unless_passed(
+        &mut self,
+        code: Code,
+        refuses: impl FnOnce(&ReaderRules) -> bool,
+        message: String,
+    ) {
+        match self.profile.reader() {
+            Some(rules) => self.find_for_reader(code, refuses(rules), message),
+            None => self.find(code, message),
+        }
     }
 
     pub(super) fn into_result(mut self) -> Result<SignedBy, VerifyError> {
@@ -91,14 +123,17 @@ impl Judgement {
     fn of_head(&mut self, content: &ExportContent<'_>) {
         /// Most files of a batch (framework for Android, key file metadata).
         const MAX_BATCH: i32 = 1_000_000;
-        match (content.batch_num(), content.batch_size()) {
-            (None, None) => {}
-            (Some(num), Some(size)) if 1 <= num && num <= size && size <= MAX_BATCH => {}
-            (Some(num), Some(size)) => {
-                self.find(Code::BatchInvalid, format!("the file is number {num} of {size}"))
-            }
-            (Some(_), None) => self.find(Code::BatchInvalid, "the file has a batch_num and no batch_size"),
-            (None, Some(_)) => self.find(Code::BatchInvalid, "the file has a batch_size and no batch_num"),
+        let message = match (content.batch_num(), content.batch_size()) {
+            (None, None) => None,
+            (Some(num), Some(size)) if 1 <= num && num <= size && size <= MAX_BATCH => None,
+            (Some(num), Some(size)) => Some(format!("the file is number {num} of {size}")),
+            (Some(_), None) => Some("the file has a batch_num and no batch_size".to_owned()),
+            (None, Some(_)) => Some("the file has a batch_size and no batch_num".to_owned()),
+        };
+        if let Some(message) = message {
+            // Android takes a file without a size for a single one, whatever its number.
+            let has_size = content.batch_size().is_some();
+            self.find_unless_passed(Code::BatchInvalid, |rules| rules.batch && has_size, message);
         }
         if let (Some(start), Some(end)) = (content.start_timestamp(), content.end_timestamp())
             && start >= end
@@ -110,10 +145,18 @@ impl Judgement {
 
     fn of_keys(&mut self, content: &ExportContent<'_>) {
         if !content.all_keys_are_usable() {
-            let mut capped = Capped::default();
+            // Counted apart, so that many keys that a reader skips do not hide the one for which it refuses the file.
+            let (mut capped, mut refused) = (Capped::default(), Capped::default());
             let mut look_at = |kind: &str, number: usize, raw: RawKey<'_>| {
-                if let Err(reason) = ExportKey::try_from(raw) {
-                    capped.push(self, Code::KeyInvalid, || format!("{kind} {number}: {reason}"));
+                let Err(reason) = ExportKey::try_from(raw) else { return };
+                let message = || format!("{kind} {number}: {reason}");
+                match self.profile.reader() {
+                    Some(rules) if (rules.refuses_key)(&reason) => {
+                        refused.push_with(self, |judgement| {
+                            judgement.find_for_reader(Code::KeyInvalid, true, message());
+                        });
+                    }
+                    _ => capped.push(self, Code::KeyInvalid, message),
                 }
             };
             for (raw, number) in content.raw_keys().zip(1..) {
@@ -122,6 +165,7 @@ impl Judgement {
             for (raw, number) in content.raw_revised_keys().zip(1..) {
                 look_at("revised key", number, raw);
             }
+            refused.finish(self, Code::KeyInvalid, "keys for which the file is refused");
             capped.finish(self, Code::KeyInvalid, "keys that cannot be used");
         }
         if !content.keys_ascend() {
@@ -159,6 +203,9 @@ impl Judgement {
             );
             self.find(Code::SignatureCount, message);
         }
+        if let Some(rules) = self.profile.reader() {
+            return self.as_reader(rules, content, list, listed, trusted);
+        }
 
         let digest = signature::digest(content);
         let mut outcomes = Vec::new();
@@ -178,7 +225,7 @@ impl Judgement {
     }
 
     /// The name and the batch beside a signature are those that the signed export gives.
-    fn of_tie(
+    pub(super) fn of_tie(
         &mut self,
         number: usize,
         signature: &ListedSignature<'_>,
@@ -227,11 +274,9 @@ impl Judgement {
         match info.signature_algorithm.as_deref() {
             Some(ECDSA_P256_SHA256) => {}
             Some(text) => {
-                let message =
-                    format!("the algorithm of signature {number} is {text:?}, not {ECDSA_P256_SHA256}");
-                self.find(Code::SignatureAlgorithm, message);
+                self.find(Code::SignatureAlgorithm, signature::unknown_algorithm(number, Some(text)));
             }
-            None => self.find(Code::SignatureAlgorithm, format!("signature {number} names no algorithm")),
+            None => self.find(Code::SignatureAlgorithm, signature::unknown_algorithm(number, None)),
         }
         info
     }
@@ -269,40 +314,39 @@ impl Judgement {
         };
         for (number, signature, outcome) in outcomes {
             match outcome {
-                Outcome::Verified(key, look_up) => {
-                    let environment = key.environment;
-                    let message = format!("signature {number} was made by {}, found by {look_up}", key.id);
-                    self.find(Code::KeyLookUp, message);
-                    let message = format!("{} is a {environment} key", key.id);
-                    match environment {
-                        Environment::Test => self.find(Code::TestKey, message),
-                        Environment::Sample => self.find(Code::SampleKey, message),
-                        Environment::Production | Environment::Given => {}
-                    }
-                }
+                Outcome::Verified(key, look_up) => self.of_key(*number, key, *look_up),
                 outcome if is_somebody_elses(outcome) => {
                     self.find(
                         Code::SignatureNotChecked,
                         format!("no trusted key is known for signature {number}"),
                     );
                 }
-                Outcome::Mismatch { keys, .. } => {
-                    let message = format!("signature {number} does not verify under {}", keys.join(", "));
-                    self.find(Code::SignatureMismatch, message);
-                    self.unexplained.extend(signature.map(|signature| (*number, signature)));
+                outcome => {
+                    let (code, message) = outcome.refusal(*number);
+                    if let Some(code) = code {
+                        self.find(code, message);
+                        self.unexplained.extend(signature.map(|signature| (*number, signature)));
+                    }
                 }
-                Outcome::NoKey => {
-                    self.find(Code::NoTrustedKey, format!("no trusted key made signature {number}"));
-                    self.unexplained.extend(signature.map(|signature| (*number, signature)));
-                }
-                Outcome::Unreadable => {}
             }
+        }
+    }
+
+    /// Which key made a signature.
+    pub(super) fn of_key(&mut self, number: usize, key: &TrustedKey, look_up: LookUp) {
+        let environment = key.environment;
+        self.find(Code::KeyLookUp, format!("signature {number} was made by {}, found by {look_up}", key.id));
+        let message = format!("{} is a {environment} key", key.id);
+        match environment {
+            Environment::Test => self.find(Code::TestKey, message),
+            Environment::Sample => self.find(Code::SampleKey, message),
+            Environment::Production | Environment::Given => {}
         }
     }
 }
 
 /// What became of one signature.
-enum Outcome {
+pub(super) enum Outcome {
     Verified(Box<TrustedKey>, LookUp),
     /// None of these keys made it. Either it names them, or the caller chose them; then it may be one of several
     /// signers' whose key the caller does not have.
@@ -325,7 +369,18 @@ impl Outcome {
             return Self::Unreadable;
         };
         let (look_up, candidates) = trusted.candidates(info);
-        if let Some(key) = candidates.iter().find(|key| key.verifies(digest, signature)) {
+        Self::among(digest, info, signature, look_up, &candidates)
+    }
+
+    /// Tries these keys, which were found by `look_up`.
+    pub(super) fn among(
+        digest: &[u8],
+        info: &SignatureInfo,
+        signature: &Signature,
+        look_up: LookUp,
+        candidates: &[&TrustedKey],
+    ) -> Self {
+        if let Some(key) = candidates.iter().find(|key| key.verifies_prehash(digest, signature)) {
             return Self::Verified(Box::new((*key).clone()), look_up);
         }
         // Whose signature it was meant to be is known if the caller chose the keys, or if a key has every name that the
@@ -342,6 +397,18 @@ impl Outcome {
         }
         Self::Mismatch { keys: candidates.iter().map(|key| key.id.clone()).collect(), named }
     }
+
+    /// What is to be said if this signature should have been right; no code if that was said before.
+    pub(super) fn refusal(&self, number: usize) -> (Option<Code>, String) {
+        match self {
+            Self::Mismatch { keys, .. } => {
+                let message = format!("signature {number} does not verify under {}", keys.join(", "));
+                (Some(Code::SignatureMismatch), message)
+            }
+            Self::NoKey => (Some(Code::NoTrustedKey), format!("no trusted key made signature {number}")),
+            Self::Verified(..) | Self::Unreadable => (None, String::new()),
+        }
+    }
 }
 
 /// The first findings of one kind, so that a file with a million bad keys does not give a million findings.
@@ -354,9 +421,13 @@ impl Capped {
     const MAX: usize = 20;
 
     pub(crate) fn push(&mut self, judgement: &mut Judgement, code: Code, message: impl FnOnce() -> String) {
+        self.push_with(judgement, |judgement| judgement.find(code, message()));
+    }
+
+    fn push_with(&mut self, judgement: &mut Judgement, find: impl FnOnce(&mut Judgement)) {
         self.count = self.count.saturating_add(1);
         if self.count <= Self::MAX {
-            judgement.find(code, message());
+            find(judgement);
         }
     }
 

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::export::{Export, SignedFiles};
+use crate::finding::Code;
 use crate::signature::{self, ECDSA_P256_SHA256};
 use crate::signature::{Signer, SoftwareSigner};
 use crate::trust::Environment;
@@ -229,14 +230,6 @@ fn configuration_is_never_taken_for_keys_nor_keys_for_configuration() {
         UnverifiedContent::parse(&keys.export_bin, &keys.export_sig).unwrap_err(),
         ParseSignedContentError::IsExport
     );
-}
-
-#[test]
-fn profiles_have_names() {
-    for profile in Profile::ALL {
-        assert_eq!(profile.to_string().parse(), Ok(*profile));
-    }
-    assert_eq!("loose".parse::<Profile>(), Err(ProfileError));
 }
 
 proptest! {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use cwa_export::audit::{Audit, Report, Verdict};
+use cwa_export::audit::{Audit, Reader, Report, Verdict};
 use cwa_export::finding::Finding;
 use cwa_export::verify::Profile;
 use serde::Serialize;
@@ -18,8 +18,10 @@ use crate::output::{Output, style};
 pub(crate) struct VerifyArguments {
     #[command(flatten)]
     package: PackageArguments,
-    /// By which rules: strict, or lenient for deviations that publishers are known for; with several, all must accept.
-    #[arg(long, value_name = "NAME", default_value = "strict")]
+    /// By whose rules: strict; lenient, for deviations that publishers are known for; or what one published reader takes:
+    /// apple, android, cwa, google, microg, nl. Several (--profile apple,android) stand side by side, and the file must be
+    /// valid under all.
+    #[arg(long, value_name = "NAMES", default_value = "strict", value_delimiter = ',')]
     profile: Vec<Profile>,
     #[command(flatten)]
     trust: TrustArguments,
@@ -35,8 +37,10 @@ struct Verified {
 
 #[derive(Serialize)]
 struct OfProfile {
-    profile: String,
+    name: &'static str,
     verdict: Verdict,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reader: Option<Reader>,
     findings: Vec<Finding>,
 }
 
@@ -68,8 +72,8 @@ pub(super) fn verify(
     let others: Vec<_> = reports.collect();
     let mut profiles = Vec::new();
     for (profile, report) in core::iter::once(&first).chain(&others) {
-        let (profile, verdict, findings) = (profile.to_string(), report.verdict, report.findings.clone());
-        profiles.push(OfProfile { profile, verdict, findings });
+        let (verdict, reader, findings) = (report.verdict, report.reader, report.findings.clone());
+        profiles.push(OfProfile { name: profile.name(), verdict, reader, findings });
     }
     // The first of the worst, so that its findings say why.
     let report = others.into_iter().map(|(_, report)| report).fold(first.1, |worst, report| {
@@ -109,11 +113,46 @@ fn write_report(text: &mut dyn Write, name: &str, verified: &Verified, quiet: bo
     if quiet {
         return Ok(());
     }
-    for of in &verified.profiles {
-        if verified.profiles.len() > 1 {
-            writeln!(text, "profile {}: {}", of.profile, of.verdict)?;
+    match verified.profiles.as_slice() {
+        [only] => {
+            if let Some(reader) = only.reader {
+                writeln!(text, "  {} {reader} it", only.name)?;
+            }
+            write_findings(text, &only.findings)
         }
-        write_findings(text, &of.findings)?;
+        several => write_columns(text, several),
+    }
+}
+
+/// A column for each profile: its verdict, what its reader would do, and the weight of each finding.
+fn write_columns(text: &mut dyn Write, profiles: &[OfProfile]) -> io::Result<()> {
+    const WIDTH: usize = 11;
+    let row = |name: &str, cells: &dyn Fn(&OfProfile) -> String| {
+        let cells: String = profiles.iter().map(|of| format!("{:WIDTH$}", cells(of))).collect();
+        format!("  {name:WIDTH$}{cells}")
+    };
+    writeln!(text, "{}", row("profile", &|of| of.name.to_owned()).trim_end())?;
+    writeln!(text, "{}", row("verdict", &|of| of.verdict.to_string()).trim_end())?;
+    if profiles.iter().any(|of| of.reader.is_some()) {
+        let reader = |of: &OfProfile| of.reader.map_or_else(|| "-".to_owned(), |reader| reader.to_string());
+        writeln!(text, "{}", row("reader", &reader).trim_end())?;
+    }
+    let mut said: Vec<&Finding> = Vec::new();
+    for finding in profiles.iter().flat_map(|of| &of.findings) {
+        if said.iter().any(|earlier| is_same(earlier, finding)) {
+            continue;
+        }
+        said.push(finding);
+        let weights = row(finding.code.as_str(), &|of| {
+            let found = of.findings.iter().find(|other| is_same(other, finding));
+            found.map_or_else(|| "-".to_owned(), |found| found.severity.to_string())
+        });
+        writeln!(text, "{weights}{}", finding.message)?;
     }
     Ok(())
+}
+
+/// The same finding, whatever it weighs.
+fn is_same(one: &Finding, other: &Finding) -> bool {
+    one.code == other.code && one.message == other.message
 }
