@@ -30,7 +30,7 @@ FILES = [
     },
     {"name": "bluetooth.json", "spec": BLUETOOTH, "families": ["gaen.ble_frame", "gaen.metadata", "attenuation"]},
     {"name": "matching.json", "spec": CRYPTOGRAPHY, "families": ["gaen.matching"]},
-    {"name": "export.json", "spec": EXPORT, "families": ["export.verify", "export.archive", "export.reader"]},
+    {"name": "export.json", "spec": EXPORT, "families": ["export.verify", "export.archive", "export.reader", "export.explanation"]},
     {"name": "export_public_keys.json", "spec": EXPORT, "families": ["export.public_key"]},
     {
         "name": "submission.json",

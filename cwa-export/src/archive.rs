@@ -12,6 +12,7 @@ use std::io::{Cursor, Write as _};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
+pub(crate) use read::other_contents;
 pub use read::{Archive, ArchiveError, HeaderField, Limits};
 
 /// Name of the member that is signed.

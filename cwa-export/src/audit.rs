@@ -8,11 +8,11 @@ use core::fmt;
 use cwa_crypto::{Day, UnixTime};
 use serde::Serialize;
 
-use crate::archive::{Archive, ArchiveError};
+use crate::archive::{self, Archive, ArchiveError};
 use crate::batch::PublicationPolicy;
 use crate::configuration::Configuration;
 use crate::content::{ExportContent, ParseContentError};
-use crate::diagnose;
+use crate::diagnose::Search;
 use crate::finding::{Code, Finding, Severity};
 use crate::header;
 use crate::profile::{Profile, ThirdMember};
@@ -183,7 +183,7 @@ impl<'a> Audit<'a> {
     #[must_use]
     pub fn archive(&self, bytes: &[u8]) -> Report {
         match Archive::read(bytes) {
-            Ok(archive) => self.members(&archive),
+            Ok(archive) => self.members(&archive, bytes),
             Err(error) => {
                 let mut report = self.unreadable(None, Code::ArchiveUnreadable, &error);
                 if let ArchiveError::Duplicate { name } = error {
@@ -197,12 +197,12 @@ impl<'a> Audit<'a> {
     /// Judges two bare files; without signatures, the content alone.
     #[must_use]
     pub fn files(&self, content: &[u8], export_sig: Option<&[u8]>) -> Report {
-        self.judge(content, export_sig, |_| {})
+        self.judge(content, export_sig, None, |_| {})
     }
 
-    fn members(&self, archive: &Archive) -> Report {
+    fn members(&self, archive: &Archive, bytes: &[u8]) -> Report {
         let (members, reader) = (archive.unexpected_members(), self.profile.reader());
-        self.judge(archive.export_bin(), Some(archive.export_sig()), |judgement| {
+        self.judge(archive.export_bin(), Some(archive.export_sig()), Some(bytes), |judgement| {
             let dutch = reader.is_some_and(|rules| rules.third_member == ThirdMember::ContentSig);
             for name in members {
                 let message = format!("the archive also holds {name}");
@@ -228,7 +228,7 @@ impl<'a> Audit<'a> {
     fn duplicates(&self, bytes: &[u8], name: &str, report: &mut Report) {
         let Some(which) = self.profile.reader().and_then(|rules| rules.duplicates) else { return };
         let Ok(archive) = Archive::read_duplicates(bytes, which) else { return };
-        let seen = self.members(&archive);
+        let seen = self.members(&archive, bytes);
         let outcome = match seen.reader {
             Some(Reader::Accepts) => "accepts it",
             _ => "refuses it",
@@ -242,6 +242,7 @@ impl<'a> Audit<'a> {
         &self,
         content: &[u8],
         export_sig: Option<&[u8]>,
+        archive: Option<&[u8]>,
         of_archive: impl FnOnce(&mut Judgement),
     ) -> Report {
         let reader = self.profile.reader();
@@ -283,9 +284,12 @@ impl<'a> Audit<'a> {
             Ok(judgement) => judgement,
             Err(report) => return report,
         };
-        for (number, signature) in core::mem::take(&mut judgement.unexplained) {
-            let explanation = diagnose::signed_instead(number, content, &signature, self.trusted);
-            judgement.findings.extend(explanation);
+        if !judgement.unexplained.is_empty() {
+            let members = archive.map(archive::other_contents).unwrap_or_default();
+            let search = Search::new(content, &members, self.trusted);
+            for (number, signature) in core::mem::take(&mut judgement.unexplained) {
+                judgement.findings.extend(search.explain(number, &signature));
+            }
         }
         of_archive(&mut judgement);
         if export_sig.is_none() {

@@ -218,12 +218,33 @@ pub fn parse_der(bytes: &[u8]) -> Result<Signature, DerError> {
     Signature::from_scalars(scalar(r)?, scalar(s)?).map_err(|_| DerError::OutOfRange)
 }
 
+/// What a signature that is not in strict DER was meant to be: r and s side by side, lengths in a long form, integers
+/// with zeros too many or without the one that makes them positive, something behind. To explain it, never to accept it.
+pub(crate) fn guess(bytes: &[u8]) -> Option<Signature> {
+    if bytes.len() == 64
+        && let Ok(signature) = Signature::from_slice(bytes)
+    {
+        return Some(signature);
+    }
+    let (sequence, _) = loose_element(bytes, 0x30)?;
+    let (r, rest) = loose_element(sequence, 0x02)?;
+    let (s, _) = loose_element(rest, 0x02)?;
+    let scalar = |integer: &[u8]| {
+        let digits = integer.iter().position(|byte| *byte != 0).and_then(|first| integer.get(first..))?;
+        let mut scalar = [0; 32];
+        let offset = scalar.len().checked_sub(digits.len())?;
+        scalar.get_mut(offset..)?.copy_from_slice(digits);
+        Some(scalar)
+    };
+    Signature::from_scalars(scalar(r)?, scalar(s)?).ok()
+}
+
 /// Why bytes are no signature in strict DER.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DerError {
     /// Two 32-byte numbers side by side.
-    #[error("the signature is 64 raw bytes instead of DER")]
+    #[error("the signature is 64 raw bytes, r and s side by side, instead of DER")]
     Raw,
     /// No `SEQUENCE` of two `INTEGER`s.
     #[error("the signature is not a DER sequence of two integers")]
@@ -325,6 +346,20 @@ fn element(bytes: &[u8], tag: u8) -> Result<(&[u8], &[u8]), DerError> {
         return Err(DerError::Structure);
     }
     rest.split_at_checked(usize::from(*length)).ok_or(DerError::Structure)
+}
+
+/// The same with a length in any definite form; of what is cut short, what is there.
+fn loose_element(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+    let [found, length, rest @ ..] = bytes else { return None };
+    let (length, rest) = match *length {
+        length @ ..0x80 => (usize::from(length), rest),
+        long => {
+            let (octets, rest) = rest.split_at_checked(usize::from(long & 0x7f))?;
+            let length = octets.iter().fold(0_usize, |length, octet| length << 8 | usize::from(*octet));
+            (length, rest)
+        }
+    };
+    (*found == tag).then(|| rest.split_at(length.min(rest.len())))
 }
 
 /// The 32 bytes of a non-negative integer in its shortest form.

@@ -202,6 +202,35 @@ fn readers() {
 }
 
 #[test]
+fn explanations() {
+    use cwa_export::audit::{Audit, Verdict};
+    use cwa_export::finding::Code;
+    run("export.explanation", |group, test| {
+        let pem = group.data["public_key_pem"].as_str().unwrap();
+        let trusted: TrustStore = [TrustedKey::from_pem("vectors", pem).unwrap()].into_iter().collect();
+        let audit = Audit::new(&trusted);
+        let report = match test.input.get("zip") {
+            Some(_) => audit.archive(&bytes(test, "zip")),
+            None => audit.files(&bytes(test, "export_bin"), Some(&bytes(test, "export_sig"))),
+        };
+        let about = format!("tc{}: {}: {:?}", test.tc_id, test.comment, report.findings);
+        assert_eq!(report.verdict, Verdict::Invalid, "{about}");
+        let says = test.expected["says"].as_array().unwrap();
+        for piece in says {
+            let piece = piece.as_str().unwrap();
+            assert!(
+                report.findings.iter().any(|finding| finding.message.contains(piece)),
+                "{piece}: {about}"
+            );
+        }
+        if says.is_empty() {
+            assert!(report.findings.iter().all(|finding| finding.code != Code::SignedInstead), "{about}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn uploads() {
     run("export.submission", |group, test| {
         let now = UnixTime::from_secs(group.data["now"].as_u64().unwrap());

@@ -55,6 +55,7 @@ note("Future", "EDGE_CASE", "keys that have not begun are left out")
 note("TooOld", "EDGE_CASE", "keys that ended more than 14 days ago are left out")
 note("Contradiction", "CONSISTENCY", "the same key with different values")
 note("Country", "INPUT_VALIDATION", "a server takes uploads of its own country, about countries it knows")
+note("SignedInstead", "MISSING_STEP", "the signature is right for something else than the file, or is written in another form; a verifier can say which")
 note("Reader", "LEGACY", "published readers ask for less than the format, each in its own way; what one of them takes need not be valid")
 note("NotAtMidnight", "INPUT_VALIDATION", "the German server takes only keys that start at midnight UTC")
 
@@ -323,6 +324,7 @@ def add(collection):
     add_verify(collection)
     add_archives(collection)
     add_readers(collection)
+    add_explanations(collection)
     add_submissions(collection)
 
 
@@ -862,6 +864,90 @@ def add_readers(collection):
     hidden = {"never": "unreadable", "unknown": READERS} | unreadable
     last = Member("export.bin", forged.packed)
     case("a last export.bin that the central directory does not list", {"zip": archive([*pair, last], hidden=[last])}, "", ["Reader", "HiddenMember"], **hidden)
+
+
+def add_explanations(collection):
+    """Mistakes of producers, and a piece of the one line that names each. What was signed instead is made here, from the parts of the file."""
+    rng = random.Random("explanations")
+    ours, other = private_key("signing key"), private_key("another signing key")
+    group = collection.group("export.explanation", {"public_key_pem": public_pem(ours), "other_public_key_pem": public_pem(other)})
+
+    def case(comment, given, *says, flags=("SignedInstead",)):
+        group.test(comment, {name: value.hex() for name, value in given.items()}, {"says": list(says)}, flags=list(flags))
+
+    def signature_over(what, algorithm=None, key=ours):
+        return {"export_bin": content, "export_sig": signature_list(signed(sign(key, what, algorithm)))}
+
+    def written(der_bytes):
+        return {"export_bin": content, "export_sig": signature_list(signed(der_bytes))}
+
+    file = File([drawn_key(rng, n, transmission_risk_level=5) for n in range(2)])
+    content = file.bytes()
+    body = content[16:]
+    whole, no_header = "over the whole file", "over the file without its 16-byte header"
+    case("signed without the header", signature_over(body), no_header, flags=["HeaderUnsigned"])
+    case("signed the header alone", signature_over(HEADER), "over the 16-byte header alone")
+    case("signed nothing", signature_over(b""), "over nothing")
+    case("SHA-512", signature_over(content, hashes.SHA512()), whole, "SHA-512 instead of SHA-256", flags=["WrongDigest"])
+    case("SHA-384", signature_over(content, hashes.SHA384()), whole, "SHA-384 instead of SHA-256", flags=["WrongDigest"])
+    case("SHA-512 without the header", signature_over(body, hashes.SHA512()), no_header, "SHA-512", flags=["WrongDigest"])
+    digest = hashlib.sha256(content)
+    case("the digest signed like a message", signature_over(digest.digest()), whole, "SHA-256 twice: its digest was signed", flags=["WrongDigest"])
+    case("the digest as text signed like a message", signature_over(digest.hexdigest().encode()), whole, "in hexadecimal", flags=["WrongDigest"])
+
+    r, s = decode_dss_signature(sign(ours, content))
+    side_by_side = "64 raw bytes, r and s side by side, instead of DER"
+    case("r and s side by side", written(r.to_bytes(32, "big") + s.to_bytes(32, "big")), side_by_side, flags=["RawSignature"])
+    r_body, s_body = decode_dss_signature(sign(ours, body))
+    raw_body = r_body.to_bytes(32, "big") + s_body.to_bytes(32, "big")
+    case("r and s side by side, without the header", written(raw_body), side_by_side, no_header, flags=["RawSignature", "HeaderUnsigned"])
+    fine = sign(ours, content)
+    case("a length in the long form", written(b"\x30\x81" + fine[1:]), "not a DER sequence", whole, flags=["Der"])
+    case("a zero behind the signature", written(fine + b"\0"), "1 bytes follow", whole, flags=["Der"])
+    high = s if s >> 255 else ORDER - s
+    unsigned = der(r, high, lambda value: value.to_bytes((value.bit_length() + 7) // 8, "big"))
+    case("integers without the zero that makes them positive", written(unsigned), "between 1 and the order", whole, flags=["Der"])
+    padded = der(r, s, lambda value: b"\0" + integer(value))
+    case("integers with a zero too many", written(padded), "not in its shortest form", whole, flags=["Der"])
+
+    def algorithm_as(text):
+        info = INFO | {"signature_algorithm": text}
+        made = File(file.keys, infos=[info]).bytes()
+        return {"export_bin": made, "export_sig": signature_list(signed(sign(ours, made), info))}
+
+    for text in ["SHA256withECDSA", "ECDSA p-256 SHA-256"]:
+        case(f"the algorithm as the text {text}", algorithm_as(text), f'named as the text "{text}"', OID, flags=["SignatureInfo"])
+    early = {"app_bundle_id": "org.example.en", "android_package": "v1", "verification_key_version": "262", "verification_key_id": OID}
+    made = File(file.keys, infos=[early]).bytes()
+    case(
+        "names with the field numbers of May 2020", {"export_bin": made, "export_sig": signature_list(signed(sign(ours, made), early))},
+        "the field numbers of May 2020", flags=["SignatureInfo"],
+    )
+
+    def rewritten(what, published, signed_instead, says):
+        for where, start in [("", 0), (", without the header", 16)]:
+            given = {"export_bin": published, "export_sig": signature_list(signed(sign(ours, signed_instead[start:])))}
+            more = ["without its 16-byte header"] if start else []
+            case(f"{what}{where}", given, says, *more)
+
+    rewritten("another order of fields", HEADER + file.tail() + file.head(), content, "over the message written anew in canonical order")
+    rewritten("before the signature infos were known", content, File(file.keys, infos=[]).bytes(), "over the message before its signature infos were written")
+    short = File([{name: value for name, value in key.items() if name != "rolling_period"} for key in file.keys]).bytes()
+    rewritten("with the default period left out", content, short, "over the message with default values left out")
+    rewritten("with the default period written", short, content, "over the message with default values written")
+    ascending = sorted(file.keys, key=lambda key: key["key_data"])
+    descending = File(ascending[::-1]).bytes()
+    rewritten("before the keys were put in another order", descending, File(ascending).bytes(), "over the message with its keys sorted")
+
+    packed = Member("export.bin", content, method=8)
+
+    def zipped(what, *more):
+        return {"zip": archive([packed, Member("export.sig", signature_list(signed(sign(ours, what)))), *more])}
+
+    case("signed as it is compressed", zipped(packed.packed), "over export.bin as it is compressed")
+    case("signed another member", zipped(b"a manifest", Member("manifest.txt", b"a manifest")), "over the member manifest.txt", flags=["ThirdMember"])
+    case("signed by a key that nobody knows", signature_over(content, key=other), flags=["WrongKey"])
+    case("another file's signature", signature_over(File([drawn_key(rng)]).bytes()), flags=["WrongKey"])
 
 
 def add_submissions(collection):

@@ -6,7 +6,7 @@ use cwa_crypto::{
     DaysSinceOnsetOfSymptoms, DiagnosisKey, ENIntervalNumber, RollingPeriod, TransmissionRiskLevel, UnixTime,
 };
 use cwa_export::ExportKey;
-use cwa_export::audit::Audit;
+use cwa_export::audit::{Audit, Report};
 use cwa_export::batch::{Hour, PendingKey, PublicationPolicy};
 use cwa_export::content::ParseContentError;
 use cwa_export::finding::{Code, Finding};
@@ -28,6 +28,7 @@ pub(super) fn run(family: &str, group: &Group, test: &Test) -> Outcome {
         "export.archive" => archive(input, expected),
         "export.lint" => lint(input, expected),
         "export.reader" => readers(group, input, expected),
+        "export.explanation" => explanation(group, input, expected),
         "export.public_key" => public_key(input, expected),
         "export.submission" => submission(group, input, expected),
         // The verdict is in the status; a refusal is what is computed.
@@ -153,28 +154,57 @@ fn lint(input: &Value, expected: &Value) -> Result<(), Problem> {
 
 /// Whether a file is valid by each set of rules, and whether each published reader takes it.
 fn readers(group: &Group, input: &Value, expected: &Value) -> Result<(), Problem> {
-    let pem = group.data.get("public_key_pem").and_then(Value::as_str);
-    let pem = pem.ok_or_else(|| "there is no member \"public_key_pem\"".to_owned())?;
-    let trusted: TrustStore =
-        [TrustedKey::from_pem("vectors", pem).map_err(refused("public_key"))?].into_iter().collect();
-    let zip = optional::<String>(input, "zip")?.map(|_| bytes(input, "zip")).transpose()?;
-    let files = match &zip {
-        Some(_) => None,
-        None => Some((bytes(input, "export_bin")?, bytes(input, "export_sig")?)),
-    };
+    let (trusted, package) = (trusted(group)?, package(input)?);
     let (mut verdicts, mut answers) = (BTreeMap::new(), BTreeMap::new());
     for profile in Profile::ALL {
-        let audit = Audit::new(&trusted).profile(*profile);
-        let report = match (&zip, &files) {
-            (Some(zip), _) => audit.archive(zip),
-            (None, Some((export_bin, export_sig))) => audit.files(export_bin, Some(export_sig)),
-            (None, None) => continue,
-        };
+        let report = package.judge(Audit::new(&trusted).profile(*profile));
         verdicts.insert(profile.to_string(), report.verdict.to_string());
         answers.extend(report.reader.map(|reader| (profile.to_string(), reader.to_string())));
     }
     same("verdict", &verdicts, &member(expected, "verdict")?)?;
     Ok(same("reader", &answers, &optional(expected, "reader")?.unwrap_or_default())?)
+}
+
+/// What is said about the mistake of a producer.
+fn explanation(group: &Group, input: &Value, expected: &Value) -> Result<(), Problem> {
+    let (trusted, package) = (trusted(group)?, package(input)?);
+    let findings = package.judge(Audit::new(&trusted)).findings;
+    let says: Vec<String> = member(expected, "says")?;
+    if says.is_empty() && findings.iter().any(|finding| finding.code == Code::SignedInstead) {
+        return Err(Problem::Wrong(format!("explained, though nothing explains it: {findings:?}")));
+    }
+    match says.iter().find(|piece| !findings.iter().any(|finding| finding.message.contains(*piece))) {
+        Some(piece) => Err(Problem::Wrong(format!("nothing says {piece:?}: {findings:?}"))),
+        None => Ok(()),
+    }
+}
+
+fn trusted(group: &Group) -> Result<TrustStore, Problem> {
+    let pem = group.data.get("public_key_pem").and_then(Value::as_str);
+    let pem = pem.ok_or_else(|| "there is no member \"public_key_pem\"".to_owned())?;
+    Ok([TrustedKey::from_pem("vectors", pem).map_err(refused("public_key"))?].into_iter().collect())
+}
+
+/// An archive, or the two files.
+enum Package {
+    Archive(Vec<u8>),
+    Files(Vec<u8>, Vec<u8>),
+}
+
+impl Package {
+    fn judge(&self, audit: Audit<'_>) -> Report {
+        match self {
+            Self::Archive(zip) => audit.archive(zip),
+            Self::Files(export_bin, export_sig) => audit.files(export_bin, Some(export_sig)),
+        }
+    }
+}
+
+fn package(input: &Value) -> Result<Package, Problem> {
+    Ok(match input.get("zip") {
+        Some(_) => Package::Archive(bytes(input, "zip")?),
+        None => Package::Files(bytes(input, "export_bin")?, bytes(input, "export_sig")?),
+    })
 }
 
 fn public_key(input: &Value, expected: &Value) -> Result<(), Problem> {

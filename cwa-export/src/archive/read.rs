@@ -84,6 +84,24 @@ impl Archive {
     }
 }
 
+/// What else somebody may have signed of an archive: other members, and members as they are compressed. Nothing of an
+/// archive that cannot be read, and nothing longer than 16 MiB.
+pub(crate) fn other_contents(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+    const MAX: usize = 16 << 20;
+    let entries = layout(bytes, &Limits::default(), MemberNames::Any).unwrap_or_default();
+    let mut contents = Vec::new();
+    for entry in &entries {
+        if entry.method == DEFLATED && entry.name == EXPORT_BIN {
+            contents.push((format!("{} as it is compressed", entry.name), entry.data.to_vec()));
+        }
+        if entry.name != EXPORT_BIN && entry.length <= MAX {
+            contents
+                .extend(entry.content().ok().map(|content| (format!("the member {}", entry.name), content)));
+        }
+    }
+    contents
+}
+
 /// How large an archive and its members may be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]

@@ -118,8 +118,8 @@ codes! {
         "Another signature verifies, but no trusted key is known for this one.",
         "Give its public key with `--public-key FILE` to have it checked.";
     SignedInstead, "CWA-W1215", Note, "what was signed instead",
-        "The signature is right for something else: the file without its header, or another key than the one it names.",
-        "If it is the header, the publisher signs the wrong bytes and no phone accepts the file. If it is another key, compare the names.";
+        "The signature is right for something else: the file without its header, another digest, the message written in another way, or another key than the one it names; or it is written in a form that devices do not read.",
+        "Unless it is another key, the publisher signs or writes the wrong bytes and no phone accepts the file. If it is another key, compare the names.";
     ReaderTakesInvalid, "CWA-W1216", Warning, "a reader takes what is not valid",
         "The profile's reader asks for less: it would take the file although it is unsigned, has other signatures than it lists, or can be read in two ways. That is its mistake, and no reason to believe the file.",
         "Do not use the file. Whoever maintains the reader should refuse it.";

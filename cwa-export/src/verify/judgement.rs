@@ -287,9 +287,13 @@ impl Judgement {
             Ok(signature) => Some(signature),
             Err(error) => {
                 self.find(Code::SignatureEncoding, format!("signature {number}: {error}"));
-                // A raw signature is read all the same: a lenient profile may let it pass, and a strict one says more
-                // about what was signed.
-                (error == DerError::Raw).then(|| Signature::from_slice(bytes).ok()).flatten()
+                // A raw signature is read all the same: a lenient profile may let it pass. What else it was meant to be
+                // helps to say what was signed.
+                if error == DerError::Raw {
+                    return Signature::from_slice(bytes).ok();
+                }
+                self.unexplained.extend(signature::guess(bytes).map(|signature| (number, signature)));
+                None
             }
         }
     }

@@ -93,9 +93,9 @@ impl Judgement {
         }
         if let Err(error) = &tried.read {
             self.find_for_reader(Code::SignatureEncoding, !accepted, format!("signature {number}: {error}"));
-            if *error == DerError::Raw && !accepted {
-                let raw = Signature::from_slice(tried.bytes).ok();
-                self.unexplained.extend(raw.map(|signature| (number, signature)));
+            if !accepted {
+                let meant = signature::guess(tried.bytes);
+                self.unexplained.extend(meant.map(|signature| (number, signature)));
             }
         } else if accepted {
             let message = format!("no trusted key is known for signature {number}");
