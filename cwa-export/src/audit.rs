@@ -528,6 +528,18 @@ mod tests {
     }
 
     #[test]
+    fn a_signature_that_cannot_be_read_is_none_in_any_profile() {
+        let SignedFiles { export_bin, .. } = files();
+        // A list with one entry: nothing in it, an empty signature, bytes that are no signature.
+        for export_sig in [&[0x0a, 0][..], &[0x0a, 2, 0x22, 0], &[0x0a, 3, 0x22, 1, 0x30]] {
+            for profile in Profile::ALL {
+                let report = Audit::new(&store()).profile(*profile).files(&export_bin, Some(export_sig));
+                assert_eq!(report.verdict, Verdict::Invalid, "{profile}: {report:?}");
+            }
+        }
+    }
+
+    #[test]
     fn a_key_that_occurs_twice_refuses_the_file() {
         let twice = export(vec![key(1, START), key(1, START)]).sign(&[&signer(7)]).unwrap();
         let report = Audit::new(&store()).files(&twice.export_bin, Some(&twice.export_sig));

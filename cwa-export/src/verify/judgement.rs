@@ -334,6 +334,11 @@ impl Judgement {
                 }
             }
         }
+        // A profile that lets pass how a signature is written does not let pass that nobody made it.
+        let is_refused = self.findings.iter().any(|finding| finding.severity == Severity::Error);
+        if self.signed_by.is_none() && !is_refused {
+            self.find(Code::SignatureMismatch, "no signature can be read, so nothing shows who signed");
+        }
     }
 
     /// Which key made a signature.
