@@ -26,8 +26,10 @@ static SIGNED: LazyLock<Signed> = LazyLock::new(|| {
     let pem = verify.data["public_key_pem"].as_str().expect("a text");
     let trusted = [TrustedKey::from_pem("vectors", pem).expect("a public key")].into_iter().collect();
     let bytes = |value: &serde_json::Value| value.as_str().and_then(|text| hex::decode(text).ok());
+    // Where it is the signature that is wrong, it may be the content that is.
     let contents = groups()
         .flat_map(|group| &group.tests)
+        .filter(|test| test.error.as_deref() != Some("signature"))
         .flat_map(|test| [bytes(&test.input["export_bin"]), bytes(&test.expected["export_bin"])])
         .flatten()
         .collect();
@@ -45,11 +47,14 @@ fuzz_target!(|data: &[u8]| {
                 let archive = archive.expect("what is valid can be opened");
                 assert_eq!(errors, 0);
                 assert!(contents.contains(archive.export_bin()), "nobody signed this");
-                let is_export = UnverifiedExport::parse(archive.export_bin(), archive.export_sig())
-                    .is_ok_and(|export| export.verify_as(trusted, *profile).is_ok());
-                let is_content = UnverifiedContent::parse(archive.export_bin(), archive.export_sig())
-                    .is_ok_and(|content| content.verify_as(trusted, *profile).is_ok());
-                assert!(is_export != is_content, "it is one of the two, and never both");
+                // Readers that are not ours may take a header that is not one.
+                if matches!(profile, Profile::Strict | Profile::Lenient) {
+                    let is_export = UnverifiedExport::parse(archive.export_bin(), archive.export_sig())
+                        .is_ok_and(|export| export.verify_as(trusted, *profile).is_ok());
+                    let is_content = UnverifiedContent::parse(archive.export_bin(), archive.export_sig())
+                        .is_ok_and(|content| content.verify_as(trusted, *profile).is_ok());
+                    assert!(is_export != is_content, "it is one of the two, and never both");
+                }
             }
             _ => assert!(errors > 0, "whatever is refused is refused for a reason: {report:?}"),
         }
