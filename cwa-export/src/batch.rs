@@ -10,6 +10,8 @@ use core::ops::Range;
 use cwa_crypto::{Day, DiagnosisKey, TransmissionRiskLevel, UnixTime};
 use rand_core::CryptoRng;
 
+use crate::padding::PaddingPolicy;
+
 /// An hour of UTC, counted from 1970-01-01T00 as hour 0. The package of hour `h` covers `[h, h + 1)`.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Hour(u64);
@@ -186,16 +188,9 @@ impl PublicationPolicy {
             closed.shifted = core::mem::take(&mut closed.publish);
             return closed;
         }
-        let real = closed.publish.iter().filter_map(|index| pending.get(*index)).cycle();
-        let missing = self.threshold.saturating_sub(closed.publish.len());
-        closed.padding = real
-            .take(missing)
-            .map(|template| {
-                let mut key = template.key;
-                rng.fill_bytes(&mut key.key_data);
-                key
-            })
-            .collect();
+        let real: Vec<_> =
+            closed.publish.iter().filter_map(|index| pending.get(*index)).map(|due| due.key).collect();
+        closed.padding = PaddingPolicy::Minimum { keys: self.threshold, range: 0 }.padding(&real, rng);
         closed
     }
 

@@ -1,11 +1,14 @@
 //! What an export says, and how it becomes a signed package.
 
 use cwa_crypto::UnixTime;
+use md5::{Digest as _, Md5};
 use prost::Message as _;
+use rand_core::CryptoRng;
 
 use crate::archive::{self, WriteArchiveError};
 use crate::header::HEADER;
 use crate::key::ExportKey;
+use crate::random;
 use crate::signature::{self, SignError, SignatureInfo, Signer};
 use crate::wire;
 
@@ -52,23 +55,50 @@ impl Export {
         }
     }
 
+    /// Puts the keys into the order of their bytes, in which they tell nothing: revised ones too, and each kind for
+    /// itself.
+    pub fn sort(&mut self) {
+        self.keys.sort_unstable();
+        self.revised_keys.sort_unstable();
+    }
+
+    /// Puts the keys into an order that is drawn from `rng`, and tells nothing either: revised ones too, and each kind
+    /// for itself. Other than that of [`sort`](Self::sort) it is another whenever the file is made anew.
+    pub fn shuffle(&mut self, rng: &mut impl CryptoRng) {
+        random::shuffle(&mut self.keys, rng);
+        random::shuffle(&mut self.revised_keys, rng);
+    }
+
     /// `export.bin`: header and message, fields in ascending order, keys in the order they are in.
     #[must_use]
     pub fn encode(&self, signature_infos: &[SignatureInfo]) -> Vec<u8> {
-        let message = wire::export::TemporaryExposureKeyExport {
+        let mut bytes = Vec::with_capacity(self.longest_encoded(signature_infos));
+        bytes.extend_from_slice(&HEADER);
+        self.head(signature_infos).encode_raw(&mut bytes);
+        // The fields behind it. A million keys as values of prost would be a million allocations.
+        self.keys.iter().for_each(|key| key.encode_as(KEYS_TAG, &mut bytes));
+        self.revised_keys.iter().for_each(|key| key.encode_as(REVISED_KEYS_TAG, &mut bytes));
+        bytes
+    }
+
+    /// No encoding of it is longer.
+    pub(crate) fn longest_encoded(&self, signature_infos: &[SignatureInfo]) -> usize {
+        let head = HEADER.len().saturating_add(self.head(signature_infos).encoded_len());
+        head.saturating_add(self.key_count().saturating_mul(ExportKey::LONGEST_FIELD))
+    }
+
+    /// Everything but the keys.
+    fn head(&self, signature_infos: &[SignatureInfo]) -> wire::export::TemporaryExposureKeyExport {
+        wire::export::TemporaryExposureKeyExport {
             start_timestamp: self.start_timestamp.map(UnixTime::as_secs),
             end_timestamp: self.end_timestamp.map(UnixTime::as_secs),
             region: self.region.clone(),
             batch_num: self.batch_num,
             batch_size: self.batch_size,
             signature_infos: signature_infos.iter().map(SignatureInfo::to_wire).collect(),
-            keys: self.keys.iter().map(|key| key.to_wire()).collect(),
-            revised_keys: self.revised_keys.iter().map(|key| key.to_wire()).collect(),
-        };
-        let mut bytes = Vec::with_capacity(HEADER.len().saturating_add(message.encoded_len()));
-        bytes.extend_from_slice(&HEADER);
-        message.encode_raw(&mut bytes);
-        bytes
+            keys: Vec::new(),
+            revised_keys: Vec::new(),
+        }
     }
 
     /// Encodes and signs: one signature info and one signature for each signer, in their order, which should be newest
@@ -83,6 +113,19 @@ impl Export {
         let export_sig = signature::sign_batch(&export_bin, signers, self.batch_num, self.batch_size)?;
         Ok(SignedFiles { export_bin, export_sig })
     }
+}
+
+/// What the German distribution calls `cwa-hash`: the MD5 value of the raw MD5 value of `export.bin`.
+///
+/// Its archives differ whenever they are made, because signatures do; this tells whether what is in them does. It
+/// protects nothing, and nothing may trust it.
+///
+/// ```
+/// assert_eq!(hex::encode(cwa_export::cwa_hash(b"")), "59adb24ef3cdbe0297f05b395827453f");
+/// ```
+#[must_use]
+pub fn cwa_hash(export_bin: &[u8]) -> [u8; 16] {
+    Md5::digest(Md5::digest(export_bin)).into()
 }
 
 /// The two files of a package: what is signed, and the signatures.
@@ -131,6 +174,10 @@ pub enum SignContentError {
     Sign(#[from] SignError),
 }
 
+/// Tags of fields 7 and 8: number and wire type, length-delimited.
+const KEYS_TAG: u8 = 7 << 3 | 2;
+const REVISED_KEYS_TAG: u8 = 8 << 3 | 2;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,6 +218,47 @@ mod tests {
             hex::encode(empty.encode(&[])),
             @"454b204578706f7274207631202020203a120a1009090909090909090909090909090909"
         );
+    }
+
+    #[test]
+    fn keys_are_written_as_by_a_library_for_protocol_buffers() {
+        let start = |n| Some(cwa_crypto::ENIntervalNumber::new(n));
+        let days = |n| Some(cwa_crypto::DaysSinceOnsetOfSymptoms::try_from(n).unwrap());
+        let mut keys = vec![ExportKey::new([9; 16]), key(1)];
+        for n in [0, 1, 127, 128, 16_383, 16_384, 2_097_152, 268_435_456, i32::MAX.unsigned_abs(), u32::MAX] {
+            keys.push(ExportKey { rolling_start_interval_number: start(n), ..key(2) });
+        }
+        for n in [-15, -1, 0, 63, 64, 4000] {
+            keys.push(ExportKey { days_since_onset_of_symptoms: days(n), ..key(3) });
+        }
+        keys.push(ExportKey {
+            variant_of_concern: Some(crate::key::VariantOfConcern::try_from(4).unwrap()),
+            report_type: None,
+            ..key(4)
+        });
+        let export = Export { revised_keys: keys.split_off(9), keys, ..export() };
+        let message = wire::export::TemporaryExposureKeyExport {
+            keys: export.keys.iter().map(|key| key.to_wire()).collect(),
+            revised_keys: export.revised_keys.iter().map(|key| key.to_wire()).collect(),
+            ..export.head(&[])
+        };
+        let encoded = export.encode(&[]);
+        assert_eq!(encoded, [&HEADER, message.encode_to_vec().as_slice()].concat());
+        assert!(encoded.len() <= export.longest_encoded(&[]));
+    }
+
+    #[test]
+    fn a_shuffled_export_has_the_same_keys() {
+        use rand::SeedableRng as _;
+        let mut shuffled = Export { keys: (0..50).map(key_of_nothing).collect(), ..export() };
+        shuffled.shuffle(&mut rand::rngs::StdRng::seed_from_u64(1));
+        assert!(!shuffled.keys.is_sorted());
+        shuffled.sort();
+        assert_eq!(shuffled.keys, (0..50).map(key_of_nothing).collect::<Vec<_>>());
+    }
+
+    fn key_of_nothing(id: u8) -> ExportKey {
+        ExportKey::new([id; 16])
     }
 
     #[test]

@@ -77,6 +77,47 @@ impl ExportKey {
         key
     }
 
+    /// Most bytes of a key as a field of an export: tag, length, 18 for the bytes of the key, 6 for the start, 3 for the
+    /// period and for days since onset, 2 for level, report type and variant.
+    pub(crate) const LONGEST_FIELD: usize = 2 + 18 + 6 + 3 + 3 + 3 * 2;
+
+    /// Appends the key as a field with this tag: what [`to_wire`](Self::to_wire) would be encoded to.
+    #[inline]
+    pub(crate) fn encode_as(&self, tag: u8, bytes: &mut Vec<u8>) {
+        let mut field = [0; Self::LONGEST_FIELD];
+        let mut rest = field.as_mut_slice();
+        let mut put = |part: &[u8]| {
+            if let Some((place, behind)) = core::mem::take(&mut rest).split_at_mut_checked(part.len()) {
+                place.copy_from_slice(part);
+                rest = behind;
+            }
+        };
+        put(&[tag, 0, 0x0a, 16]);
+        put(&self.key_data);
+        let mut number = |tag: u8, number: Option<u32>| {
+            let Some(mut number) = number else { return };
+            put(&[tag]);
+            while number > 0x7f {
+                put(&[low_byte(number) | 0x80]);
+                number >>= 7;
+            }
+            put(&[low_byte(number)]);
+        };
+        number(0x10, self.transmission_risk_level.map(|level| level.get().into()));
+        let start = self.rolling_start_interval_number;
+        number(0x18, start.map(|start| start.get().min(i32::MAX.unsigned_abs())));
+        number(0x20, self.rolling_period.map(|period| period.get().into()));
+        number(0x28, self.report_type.map(|report_type| report_type.number().into()));
+        let zigzag = |days: i32| (days << 1 ^ days >> 31).cast_unsigned();
+        number(0x30, self.days_since_onset_of_symptoms.map(|days| zigzag(days.get().into())));
+        number(0x40, self.variant_of_concern.map(|variant| variant.get().into()));
+        let length = Self::LONGEST_FIELD.saturating_sub(rest.len());
+        if let Some(place) = field.get_mut(1) {
+            *place = u8::try_from(length.saturating_sub(2)).unwrap_or(u8::MAX);
+        }
+        bytes.extend_from_slice(field.get(..length).unwrap_or_default());
+    }
+
     pub(crate) fn to_wire(self) -> wire::export::TemporaryExposureKey {
         wire::export::TemporaryExposureKey {
             key_data: Some(self.key_data.to_vec()),
@@ -91,6 +132,11 @@ impl ExportKey {
             variant_of_concern: self.variant_of_concern.map(|variant| variant.get().into()),
         }
     }
+}
+
+const fn low_byte(number: u32) -> u8 {
+    let [low, ..] = number.to_le_bytes();
+    low
 }
 
 impl From<DiagnosisKey> for ExportKey {

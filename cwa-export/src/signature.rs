@@ -218,6 +218,42 @@ pub fn parse_der(bytes: &[u8]) -> Result<Signature, DerError> {
     Signature::from_scalars(scalar(r)?, scalar(s)?).map_err(|_| DerError::OutOfRange)
 }
 
+/// The form in which a signature came.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "complete: the two forms in which security modules answer")]
+pub enum SignatureForm {
+    /// As it stands in `export.sig`.
+    Der,
+    /// `r` and `s`, 32 bytes each, big-endian, side by side; no device accepts it so.
+    Raw,
+}
+
+/// Reads a signature as security modules give it: in strict DER, or as 64 raw bytes.
+///
+/// The one value in 65,536 of `r` that begins like DER is taken for it only if all of it is. `s` stays as it is: `n − s`
+/// would be as good, so that anybody can make a second signature out of one. What identifies a package is therefore the
+/// hash of `export.bin`, never that of its archive.
+///
+/// # Errors
+///
+/// [`DerError`] of [`parse_der`] if it is neither.
+///
+/// ```
+/// use cwa_export::signature::{SignatureForm, parse_der_or_raw};
+/// let (signature, form) = parse_der_or_raw(&[7; 64]).unwrap();
+/// assert_eq!(form, SignatureForm::Raw);
+/// assert_eq!(parse_der_or_raw(signature.to_der().as_bytes()), Ok((signature, SignatureForm::Der)));
+/// ```
+pub fn parse_der_or_raw(bytes: &[u8]) -> Result<(Signature, SignatureForm), DerError> {
+    match parse_der(bytes) {
+        Ok(signature) => Ok((signature, SignatureForm::Der)),
+        Err(error) => match Signature::from_slice(bytes) {
+            Ok(signature) => Ok((signature, SignatureForm::Raw)),
+            Err(_) => Err(error),
+        },
+    }
+}
+
 /// What a signature that is not in strict DER was meant to be: r and s side by side, lengths in a long form, integers
 /// with zeros too many or without the one that makes them positive, something behind. To explain it, never to accept it.
 pub(crate) fn guess(bytes: &[u8]) -> Option<Signature> {
@@ -284,14 +320,41 @@ pub(crate) fn sign_batch(
     let digest = digest(content);
     let mut signatures = Vec::with_capacity(signers.len());
     for signer in signers {
-        signatures.push(wire::export::TekSignature {
-            signature_info: Some(signer.signature_info().to_wire()),
-            batch_num,
-            batch_size,
-            signature: Some(signer.sign_digest(&digest)?.to_der().as_bytes().to_vec()),
-        });
+        signatures.push((signer.signature_info(), signer.sign_digest(&digest)?));
     }
-    Ok(wire::export::TekSignatureList { signatures }.encode_to_vec())
+    let signatures =
+        signatures.iter().map(|(info, signature)| (*info, signature.to_der().as_bytes().to_vec()));
+    Ok(export_sig(signatures, batch_num, batch_size))
+}
+
+/// `export.sig` with these signatures in DER.
+pub(crate) fn export_sig<'a>(
+    signatures: impl Iterator<Item = (&'a SignatureInfo, Vec<u8>)>,
+    batch_num: Option<i32>,
+    batch_size: Option<i32>,
+) -> Vec<u8> {
+    signature_list(signatures, batch_num, batch_size).encode_to_vec()
+}
+
+/// The longest `export.sig` under these names.
+pub(crate) fn longest_export_sig(signature_infos: &[SignatureInfo]) -> usize {
+    // Two integers of 33 bytes with their heads, and the head of the sequence; and the longest batch numbers.
+    let longest = signature_infos.iter().map(|info| (info, vec![0; 2 + 2 * (2 + 33)]));
+    signature_list(longest, Some(-1), Some(-1)).encoded_len()
+}
+
+fn signature_list<'a>(
+    signatures: impl Iterator<Item = (&'a SignatureInfo, Vec<u8>)>,
+    batch_num: Option<i32>,
+    batch_size: Option<i32>,
+) -> wire::export::TekSignatureList {
+    let signatures = signatures.map(|(info, der)| wire::export::TekSignature {
+        signature_info: Some(info.to_wire()),
+        batch_num,
+        batch_size,
+        signature: Some(der),
+    });
+    wire::export::TekSignatureList { signatures: signatures.collect() }
 }
 
 /// Why nothing was signed.

@@ -13,6 +13,7 @@ use crate::batch::Hour;
 use crate::configuration::v1::KeyDownloadParameters;
 use crate::country::Country;
 use crate::index::DistributionPath;
+use crate::random::below;
 
 /// A package of keys, of a day or of an hour. Days come before hours, and each in order of time, as they are fetched.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -558,12 +559,6 @@ impl TransferPlanner {
         let begin = (now.as_secs() / interval).saturating_add(1).saturating_mul(interval);
         UnixTime::from_secs(begin).plus(below(interval, rng))
     }
-}
-
-/// A number from 0 to `bound` − 1, each as likely as the other to within 2⁻⁴⁰ for any time a clock can show; 0 for 0.
-fn below(bound: u64, rng: &mut impl Rng) -> u64 {
-    // A product of two 64-bit numbers, shifted by 64, is below both.
-    u64::try_from((u128::from(rng.next_u64()) * u128::from(bound)) >> 64).unwrap_or_default()
 }
 
 /// How long after its end the hours of a day are taken to be all there. Caches keep indexes for minutes: an index of

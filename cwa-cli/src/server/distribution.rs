@@ -13,7 +13,6 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use cwa_export::archive::{self, Archive};
 use cwa_export::index::DistributionPath;
-use md5::Md5;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
@@ -105,7 +104,7 @@ impl File {
         // Of a package it is the hash of what is inside, because German archives differ each time they are made.
         let archive = archive::is_archive(&content).then(|| Archive::read(&content).ok()).flatten();
         let hashed = archive.as_ref().map_or(content.as_slice(), |archive| archive.export_bin());
-        let cwa_hash = hex::encode(Md5::digest(Md5::digest(hashed)));
+        let cwa_hash = hex::encode(cwa_export::cwa_hash(hashed));
         let value =
             |text: String| HeaderValue::try_from(text).unwrap_or(const { HeaderValue::from_static("") });
         Self { content: content.into(), etag: value(etag), cwa_hash: value(cwa_hash) }
