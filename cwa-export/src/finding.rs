@@ -32,7 +32,7 @@ impl fmt::Display for Severity {
 }
 
 /// Something that was found in a file, a key or a configuration.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
     /// Its stable code; [`explain`] elaborates.

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod batch;
 pub mod configuration;
 pub mod content;
+pub mod corpus;
 pub mod country;
 mod diagnose;
 pub mod diff;

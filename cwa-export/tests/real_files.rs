@@ -213,3 +213,25 @@ fn the_android_configurations_are_recognised() {
         }
     }
 }
+
+#[test]
+fn the_german_day_package_hides_a_dozen_people_behind_720_keys() {
+    use cwa_export::corpus::{Corpus, CorpusAudit, FileBytes};
+    let name = |file| format!("de-production-2020-07-22/{file}");
+    let (Some(export_bin), Some(export_sig)) = (real(&name("export.bin")), real(&name("export.sig"))) else {
+        return;
+    };
+    let trusted = TrustStore::built_in();
+    let audit = CorpusAudit::new(&trusted);
+    let mut corpus = Corpus::new(&audit);
+    let bytes = FileBytes::Pair { export_bin: &export_bin, export_sig: &export_sig };
+    corpus.add(audit.examine("export.bin", bytes));
+    let report = corpus.finish();
+    assert_eq!((report.packages, report.keys), (1, 720));
+    assert_eq!(report.severity(), None, "{:?}", report.findings);
+    // The German server published each key with four made-up ones then; `count_keys.py` finds 12 to 13 users.
+    let (padding, users) = (&report.statistics.padding, report.statistics.users);
+    assert_eq!(padding.multiplier, 5);
+    assert_eq!((users.at_least, users.estimate, users.at_most), (12, 13, 144));
+    assert!(report.statistics.randomness.tests.iter().all(|test| test.p > 0.01), "{:?}", report.statistics);
+}

@@ -304,4 +304,83 @@ codes! {
     Contradiction, "CWA-E1608", Error, "two files say different things of a new key",
         "Start, period or report type differ, and neither is a revision; which one counts depends on the reader.",
         "Publish a key once; later statements about it belong among the revised keys.";
+    // 17: a distribution
+    IndexUnreadable, "CWA-E1701", Error, "an index cannot be read",
+        "It is no JSON list of the right kind, is out of order, or is an `index.txt` that leads elsewhere. Phones find nothing by it.",
+        "Fetch it again; if it stays so, the publisher has to write it anew.";
+    ListedButMissing, "CWA-E1702", Error, "an index names what is not there",
+        "The index was written before its packages, or a package was lost. A phone gets 404, and some give up for the day.",
+        "Write packages before indexes. If this is a mirror, fetch again: it may have been interrupted.";
+    NotListed, "CWA-W1703", Warning, "no index names a package that has keys",
+        "No phone ever asks for it, so that its keys warn nobody; unless it is one that a mirror kept after its time.",
+        "Write the index anew. None needed for a package that is served no longer.";
+    ListedEmpty, "CWA-W1704", Warning, "an index names a package without keys",
+        "Phones fetch it for nothing. Empty packages are there for phones that ask without looking at the index.",
+        "List only hours and days that hold keys.";
+    IndexMissing, "CWA-W1705", Warning, "there is no index",
+        "Packages are there, and nothing names them: a part of a distribution, or one that lost its index.",
+        "Audit the directory in which `version` lies; fetch the index.";
+    ForeignFile, "CWA-W1706", Note, "a file is no part of a distribution",
+        "It is neither an archive nor an index, and has no place in the tree: a note, a leftover, another format.",
+        "None needed; do not serve it.";
+    NotAsFetched, "CWA-E1707", Error, "a file is not the one that was fetched",
+        "The mirror noted the SHA-256 of what it put in place. Since then the file was changed, damaged or lost.",
+        "Fetch again: what differs is replaced.";
+    EntityTagMismatch, "CWA-W1708", Warning, "an entity tag is the digest of other bytes",
+        "The tag looks like a SHA-256, as the reference server's are, and is not that of the file: a cache that mixes answers, or a tag of another origin.",
+        "Ask the origin, past its caches. Tags of other servers need not be digests.";
+    ManifestRefused, "CWA-E1710", Error, "the signed manifest is not believed",
+        "It cannot be read, or its signature is wrong; then nothing ties the files of the tree together.",
+        "Fetch it again; give the publisher's key with `--public-key`.";
+    ManifestMismatch, "CWA-E1711", Error, "a file is not what the manifest says",
+        "Another SHA-256, or another number of keys. Each file may be signed and in order, and the tree still be mixed from two times.",
+        "Fetch again. If it stays so, somebody serves files of different times.";
+    ManifestListsMissing, "CWA-E1712", Error, "the manifest lists what is not there",
+        "A file was lost, or is held back.",
+        "Fetch again; ask the publisher.";
+    ManifestOmits, "CWA-E1713", Error, "the manifest does not list a file",
+        "At the time of the manifest such a file was served, and it knows nothing of it: put there by somebody else, or of another time.",
+        "Do not use the file; ask the publisher.";
+    ManifestOutdated, "CWA-E1714", Error, "the manifest is older than it can be",
+        "There are packages that ended after it was made, or an earlier copy has a newer one: somebody serves an old manifest.",
+        "Fetch again, past caches; keep the newer one.";
+    ManifestStale, "CWA-W1715", Warning, "the manifest is more than two hours old",
+        "A publisher makes one every hour. It stands still, its work is held back, or the mirror was not brought up to date.",
+        "Fetch again; give the time of the mirror with `--now`.";
+    ManifestAbsent, "CWA-W1716", Note, "there is no manifest",
+        "The German tree had none. Without one, an old or mixed tree cannot be told from a new one: indexes are not signed.",
+        "None needed for distributions that never had one.";
+    PlaceMismatch, "CWA-E1720", Error, "a package is not of the time or country of its place",
+        "The signature does not cover the path: who serves the package of another day under this one is not noticed by it.",
+        "Fetch again. Times of a package of the tree are exactly its hour or its day.";
+    DayLacksKeys, "CWA-E1721", Error, "keys of an hour are not in the package of its day",
+        "A phone that fetches the day misses what one that fetched the hours knows. A day is the union of its hours.",
+        "Make the package of the day anew from what its hours hold.";
+    DayHasMoreKeys, "CWA-E1722", Error, "keys of a day are in none of its hours",
+        "Every hour of the day is known, and none holds them: they were put into the day alone, or an hour was made anew without them.",
+        "Publish a key in the hour that is closed, and the day as the union of its hours.";
+    PublishedTwice, "CWA-E1723", Error, "a key was published twice",
+        "Two hours, two days, or two files whose windows do not contain one another hold the same key. Its hour was computed anew, or it was submitted twice.",
+        "Store which hour a key belongs to when the hour is closed, and never compute it again.";
+    KeysVanished, "CWA-E1724", Error, "published keys are gone",
+        "An earlier copy of the distribution holds them, and they have not reached the age of 14 days at which keys are deleted. Phones that come later do not learn of them.",
+        "Compare both copies with `cwa export diff`; ask the publisher.";
+    PackageGrew, "CWA-E1725", Error, "a package has keys that it did not have before",
+        "Phones that hold it do not fetch it again, and never learn of the new keys.",
+        "Put late keys into the package of the hour that is closed next.";
+    EmbargoBroken, "CWA-E1726", Error, "keys were published before their embargo was over",
+        "Until two hours after its end phones accept what is sent of a key, so that anybody can send it once it is public, and make others believe that they met its owner.",
+        "Hold a key back until the hour that begins two hours after its end.";
+    KeptTooLong, "CWA-W1727", Warning, "keys are published although they should be deleted",
+        "They ended more than 14 days before the time of the manifest, or `--now`. No phone needs them any more.",
+        "Make the package anew without them.";
+    Gap, "CWA-W1730", Warning, "there is time of which there is no package",
+        "Between two packages others are missing: not published, not fetched, or without keys and so not listed, which weighs as a note.",
+        "Compare with the publisher's index; fetch more often than packages are taken away.";
+    SigningKeysMixed, "CWA-W1731", Warning, "packages are signed by different keys in turns",
+        "One key that follows another is a rotation, and weighs as a note. Keys that take turns are two publishers, or a tree that is mixed from two.",
+        "Ask the publisher which key is in use.";
+    KeysNotRandom, "CWA-W1740", Warning, "the keys do not look random",
+        "At least one of four tests fails that random keys fail once in a thousand distributions: a weak generator, keys made by hand, or padding that can be told from real keys. Few publishers' keys need to be bad for it; `statistics.randomness` has the numbers.",
+        "Look at the generator of the phones, and of the padding.";
 }
