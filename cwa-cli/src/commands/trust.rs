@@ -73,7 +73,7 @@ pub(crate) fn write_findings<'a>(
 }
 
 /// The key in a PEM file, under the file's name.
-fn public_key(path: &Path) -> Result<TrustedKey, Failure> {
+pub(crate) fn public_key(path: &Path) -> Result<TrustedKey, Failure> {
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     TrustedKey::from_pem(name, &input::read_text(path)?).map_err(|error| {
         Failure::input("CWA-E0010", format!("{} is no public key of an export signer", path.display()))
