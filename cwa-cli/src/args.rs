@@ -130,6 +130,9 @@ enum Command {
     /// Signed packages of keys: look into them, verify them, make them.
     #[command(subcommand)]
     Export(commands::export::ExportCommand),
+    /// Public keys of export signers: the built-in ones, and stores of your own.
+    #[command(subcommand)]
+    Keys(commands::keys::KeysCommand),
     /// Mirror a distribution: ask for what is new, check it, and put it in place whole.
     Fetch(commands::fetch::FetchArguments),
     /// Application configuration: look into it.
@@ -173,6 +176,7 @@ impl Command {
             Self::Sightings(command) => command.run(global, output),
             Self::Risk(command) => command.run(output),
             Self::Export(command) => command.run(global, output),
+            Self::Keys(command) => command.run(global, output),
             Self::Fetch(arguments) => arguments.run(global, output),
             Self::Config(command) => command.run(output),
             Self::Tan(command) => command.run(global, output),

@@ -1,16 +1,21 @@
 //! Whose signatures are believed: public keys with where they come from, and how a signature finds its key.
 
+mod file;
+
 use core::fmt;
+use core::str::FromStr;
 
 use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
 use p256::ecdsa::{Signature, VerifyingKey};
-use p256::pkcs8::DecodePublicKey as _;
-use serde::Deserialize;
+use p256::pkcs8::{DecodePublicKey as _, EncodePublicKey as _, LineEnding};
+use serde::{Deserialize, Serialize};
 
-use crate::signature::SignatureInfo;
+use crate::signature::{self, SignatureInfo};
+
+pub use file::TrustStoreError;
 
 /// What a key is used for.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(
     clippy::exhaustive_enums,
@@ -38,6 +43,21 @@ impl fmt::Display for Environment {
     }
 }
 
+impl FromStr for Environment {
+    type Err = EnvironmentError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let all = [Self::Production, Self::Test, Self::Sample, Self::Given];
+        all.into_iter().find(|environment| environment.to_string() == text).ok_or(EnvironmentError)
+    }
+}
+
+/// No environment of that name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the environments are production, test, sample and given")]
+#[non_exhaustive]
+pub struct EnvironmentError;
+
 /// A public key with the names it goes by and where it was found.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -56,6 +76,8 @@ pub struct TrustedKey {
     pub environment: Environment,
     /// The key.
     pub verifying_key: VerifyingKey,
+    /// When it was found: year and month, or day, as `2026-11` or `2026-11-24`.
+    pub collected: Option<String>,
     /// Where it was found.
     pub sources: Vec<String>,
     /// What else is known.
@@ -67,8 +89,11 @@ impl TrustedKey {
     ///
     /// # Errors
     ///
-    /// [`PublicKeyError`] if the text holds no such key of the curve P-256.
+    /// [`PublicKeyError`] if the text holds no such key of the curve P-256, or a private one, even beside it.
     pub fn from_pem(id: impl Into<String>, pem: &str) -> Result<Self, PublicKeyError> {
+        if pem.contains("PRIVATE KEY-----") {
+            return Err(PublicKeyError::Private);
+        }
         let begin = pem.find("-----BEGIN PUBLIC KEY-----").ok_or(PublicKeyError::NotPem)?;
         let block = pem.get(begin..).ok_or(PublicKeyError::NotPem)?;
         let verifying_key =
@@ -87,9 +112,29 @@ impl TrustedKey {
             verification_key_version: None,
             environment: Environment::Given,
             verifying_key,
+            collected: None,
             sources: Vec::new(),
             notes: Vec::new(),
         }
+    }
+
+    /// The key as SubjectPublicKeyInfo in PEM.
+    ///
+    /// # Errors
+    ///
+    /// [`PublicKeyError::Malformed`] if it cannot be expressed so, which no P-256 key is known for.
+    pub fn to_pem(&self) -> Result<String, PublicKeyError> {
+        self.verifying_key.to_public_key_pem(LineEnding::LF).map_err(|_| PublicKeyError::Malformed)
+    }
+
+    /// SHA-256 of its SubjectPublicKeyInfo in DER, by which others list it.
+    ///
+    /// # Errors
+    ///
+    /// [`PublicKeyError::Malformed`] if it cannot be expressed so, which no P-256 key is known for.
+    pub fn spki_sha256(&self) -> Result<[u8; 32], PublicKeyError> {
+        let der = self.verifying_key.to_public_key_der().map_err(|_| PublicKeyError::Malformed)?;
+        Ok(signature::digest(der.as_bytes()))
     }
 
     /// Whether `signature` over content with this SHA-256 was made by the private half of the key.
@@ -125,6 +170,9 @@ pub enum PublicKeyError {
     /// No PEM block of that kind.
     #[error("there is no `BEGIN PUBLIC KEY` block")]
     NotPem,
+    /// A private key, which has no business where signatures are verified.
+    #[error("the text holds a private key")]
+    Private,
     /// The block does not hold a public key of the curve P-256.
     #[error("the block does not hold a public key of the curve P-256")]
     Malformed,
@@ -153,7 +201,7 @@ impl TrustStore {
     /// The production and test keys that authorities have published, as far as they were found.
     #[must_use]
     pub fn built_in() -> Self {
-        let mut keys = Self::collected();
+        let mut keys = file::built_in();
         keys.retain(|key| matches!(key.environment, Environment::Production | Environment::Test));
         Self { keys }
     }
@@ -161,7 +209,7 @@ impl TrustStore {
     /// The same with the sample keys, under which anybody may have signed.
     #[must_use]
     pub fn built_in_with_samples() -> Self {
-        Self { keys: Self::collected() }
+        Self { keys: file::built_in() }
     }
 
     /// Believes one more key.
@@ -191,31 +239,43 @@ impl TrustStore {
         }
     }
 
-    fn collected() -> Vec<TrustedKey> {
-        #[expect(
-            clippy::expect_used,
-            reason = "the file is part of this crate, and a test reads every key of it"
-        )]
-        let file: File =
-            serde_json::from_str(include_str!("../data/trust.json")).expect("trust.json is well-formed");
-        file.keys
-            .into_iter()
-            .filter(|entry| entry.signs_exports)
-            .filter_map(|entry| {
-                let verifying_key = VerifyingKey::from_public_key_pem(&entry.pem).ok()?;
-                Some(TrustedKey {
-                    id: entry.id,
-                    country: entry.country,
-                    packages: entry.packages,
-                    verification_key_id: entry.verification_key_id,
-                    verification_key_version: entry.verification_key_version,
-                    environment: entry.environment,
-                    verifying_key,
-                    sources: entry.sources,
-                    notes: entry.notes,
-                })
-            })
-            .collect()
+    /// The key of this name.
+    #[must_use]
+    pub fn key(&self, id: &str) -> Option<&TrustedKey> {
+        self.keys.iter().find(|key| key.id == id)
+    }
+
+    /// The version of the built-in keys: the month in which they were last looked for.
+    #[must_use]
+    pub fn built_in_version() -> &'static str {
+        file::BUILT_IN_VERSION
+    }
+
+    /// Reads a store of one's own: JSON of the schema `cwa.trust/1`, as [`to_json`](Self::to_json) writes it. Of a key,
+    /// `id` and `pem` must be there; its environment is `given` unless it says another.
+    ///
+    /// # Errors
+    ///
+    /// [`TrustStoreError`] for anything else than such a store: other members, keys that are none or private, two keys of
+    /// one name, a digest that is not the key's.
+    ///
+    /// ```
+    /// use cwa_export::trust::{TrustStore, TrustStoreError};
+    /// let written = TrustStore::built_in().to_json()?;
+    /// assert_eq!(TrustStore::from_json(&written), Ok(TrustStore::built_in()));
+    /// # Ok::<(), TrustStoreError>(())
+    /// ```
+    pub fn from_json(text: &str) -> Result<Self, TrustStoreError> {
+        file::read(text)
+    }
+
+    /// The store as JSON of the schema `cwa.trust/1`.
+    ///
+    /// # Errors
+    ///
+    /// [`TrustStoreError`] if a key cannot be expressed, or two have the same name.
+    pub fn to_json(&self) -> Result<String, TrustStoreError> {
+        file::write(self)
     }
 }
 
@@ -247,38 +307,8 @@ impl fmt::Display for LookUp {
     }
 }
 
-/// `data/trust.json`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    #[expect(dead_code, reason = "for readers of the file")]
-    schema: String,
-    keys: Vec<Entry>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Entry {
-    id: String,
-    country: Option<String>,
-    packages: Vec<String>,
-    verification_key_id: Option<String>,
-    verification_key_version: Option<String>,
-    environment: Environment,
-    pem: String,
-    /// SHA-256 of the key's DER form, for comparison with what others list.
-    #[expect(dead_code, reason = "for readers of the file; a test compares it with the key")]
-    spki_sha256: String,
-    signs_exports: bool,
-    sources: Vec<String>,
-    #[serde(default)]
-    notes: Vec<String>,
-}
-
 #[cfg(test)]
 mod tests {
-    use p256::pkcs8::EncodePublicKey as _;
-
     use super::*;
 
     fn info(package: Option<&str>, id: &str, version: &str) -> SignatureInfo {
@@ -298,13 +328,15 @@ mod tests {
             let key = VerifyingKey::from_public_key_pem(entry["pem"].as_str().unwrap()).unwrap();
             let der = key.to_public_key_der().unwrap();
             assert_eq!(
-                hex::encode(crate::signature::digest(der.as_bytes())),
+                hex::encode(signature::digest(der.as_bytes())),
                 entry["spki_sha256"],
                 "{}",
                 entry["id"]
             );
             assert!(!entry["sources"].as_array().unwrap().is_empty());
+            assert!(entry["collected"].as_str().unwrap() <= TrustStore::built_in_version());
         }
+        assert_eq!(file["version"], TrustStore::built_in_version());
         let listed =
             file["keys"].as_array().unwrap().iter().filter(|entry| entry["signs_exports"] == true).count();
         assert_eq!(TrustStore::built_in_with_samples().keys().count(), listed);
@@ -341,6 +373,8 @@ mod tests {
         assert_eq!(TrustedKey::from_pem("mine", &pem).unwrap().environment, Environment::Given);
         assert!(TrustedKey::from_pem("mine", &format!("a comment\n{pem}")).is_ok());
         assert_eq!(TrustedKey::from_pem("mine", "").unwrap_err(), PublicKeyError::NotPem);
+        let private = format!("{pem}-----BEGIN EC PRIVATE KEY-----\n");
+        assert_eq!(TrustedKey::from_pem("mine", &private).unwrap_err(), PublicKeyError::Private);
         assert_eq!(
             TrustedKey::from_pem("mine", &pem.replace("MFk", "MFl")).unwrap_err(),
             PublicKeyError::Malformed

@@ -6,6 +6,7 @@ pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod fetch;
 pub(crate) mod guid;
+pub(crate) mod keys;
 pub(crate) mod match_;
 pub(crate) mod publish;
 pub(crate) mod qr;

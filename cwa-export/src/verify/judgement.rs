@@ -344,7 +344,14 @@ impl Judgement {
     /// Which key made a signature.
     pub(super) fn of_key(&mut self, number: usize, key: &TrustedKey, look_up: LookUp) {
         let environment = key.environment;
-        self.find(Code::KeyLookUp, format!("signature {number} was made by {}, found by {look_up}", key.id));
+        let message = format!("signature {number} was made by {}, found by {look_up}", key.id);
+        if look_up == LookUp::IdVersion && environment != Environment::Given {
+            // The same id and version belong to different keys of different apps.
+            let message = format!("{message}: it names no app that is known to use this key");
+            self.find_for_reader(Code::KeyLookUp, false, message);
+        } else {
+            self.find(Code::KeyLookUp, message);
+        }
         let message = format!("{} is a {environment} key", key.id);
         match environment {
             Environment::Test => self.find(Code::TestKey, message),

@@ -163,6 +163,26 @@ fn the_id_and_version_of_a_trusted_key_for_another_app_name_nobody() {
 }
 
 #[test]
+fn a_key_that_was_found_without_its_app_is_told_with_a_warning() {
+    use crate::finding::Severity;
+    let of = |package: &str| {
+        let info = SignatureInfo::new("262", "v1").with_app_bundle_id(package);
+        let signer = SoftwareSigner::new(SigningKey::from_slice(&[7; 32]).unwrap(), info.clone());
+        let mut key = TrustedKey::given("known", *signer.verifying_key());
+        key.environment = Environment::Production;
+        key.packages = vec!["org.example.en".into()];
+        (key.verification_key_id, key.verification_key_version) =
+            (info.verification_key_id, info.verification_key_version);
+        let files = files(&[&signer]);
+        let verified = verify(&files.export_bin, &files.export_sig, &TrustStore::from_iter([key])).unwrap();
+        let found = verified.signed_by().findings.iter().find(|found| found.code == Code::KeyLookUp).unwrap();
+        (verified.signed_by().look_up, found.severity)
+    };
+    assert_eq!(of("org.example.en"), (LookUp::PackageIdVersion, Severity::Note));
+    assert_eq!(of("org.example.other"), (LookUp::IdVersion, Severity::Warning));
+}
+
+#[test]
 fn a_signature_with_another_name_or_batch_is_refused_strictly_and_accepted_leniently() {
     let content = files(&[&signer(7)]).export_bin;
     let other_name =
