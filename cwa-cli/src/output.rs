@@ -71,22 +71,73 @@ impl Output {
 
 /// Puts `bytes` in place of the file at `path`, whole or not at all: what was there stays until the new one is on disk.
 pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let unwritable = |error| {
-        Failure::new(Kind::System, "CWA-E0006", format!("{} could not be written", path.display()))
+    replace_files(&[(path, bytes)])
+}
+
+/// The same for several files, all or none: each is on disk beside its place before the first is put there. If one of
+/// them then cannot be, those that took the place of nothing are removed again.
+pub(crate) fn replace_files<P: AsRef<Path>, B: AsRef<[u8]>>(files: &[(P, B)]) -> Result<(), Failure> {
+    let mut staged: Vec<Staged<'_>> = Vec::with_capacity(files.len());
+    for (path, bytes) in files {
+        staged.push(Staged::new(path.as_ref()));
+        if let Some(file) = staged.last() {
+            file.write(bytes.as_ref())?;
+        }
+    }
+    for index in 0..staged.len() {
+        let Some(file) = staged.get_mut(index) else { continue };
+        if let Err(failure) = file.put() {
+            staged.iter().take(index).for_each(Staged::take_back);
+            return Err(failure);
+        }
+    }
+    Ok(())
+}
+
+/// A file on its way; what is left of it beside its place is removed in the end.
+struct Staged<'a> {
+    place: &'a Path,
+    temporary: std::path::PathBuf,
+    replaced_nothing: bool,
+}
+
+impl<'a> Staged<'a> {
+    fn new(place: &'a Path) -> Self {
+        let directory =
+            place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut name = std::ffi::OsString::from(".");
+        name.push(place.file_name().unwrap_or_default());
+        name.push(format!(".{}.tmp", std::process::id()));
+        Self { place, temporary: directory.join(name), replaced_nothing: false }
+    }
+
+    fn write(&self, bytes: &[u8]) -> Result<(), Failure> {
+        std::fs::File::create(&self.temporary)
+            .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+            .map_err(|error| self.unwritable(error))
+    }
+
+    fn put(&mut self) -> Result<(), Failure> {
+        self.replaced_nothing = !self.place.exists();
+        std::fs::rename(&self.temporary, self.place).map_err(|error| self.unwritable(error))
+    }
+
+    fn take_back(&self) {
+        if self.replaced_nothing {
+            let _ = std::fs::remove_file(self.place);
+        }
+    }
+
+    fn unwritable(&self, error: io::Error) -> Failure {
+        Failure::new(Kind::System, "CWA-E0006", format!("{} could not be written", self.place.display()))
             .caused_by(error)
-    };
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = directory.join(name);
-    let written = std::fs::File::create(&temporary)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| std::fs::rename(&temporary, path));
-    written.map_err(|error| {
-        let _ = std::fs::remove_file(&temporary);
-        unwritable(error)
-    })
+    }
+}
+
+impl Drop for Staged<'_> {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.temporary);
+    }
 }
 
 /// A document whose first member names its schema.

@@ -176,6 +176,48 @@ pub(crate) const FAILURES: &[FailureCode] = &[
         "SARIF and the JSON document would be mixed.",
         "Name a file with --sarif, or leave out --json.",
     ),
+    code(
+        "CWA-E0316",
+        "keys do not fit into archives of the size that is asked for",
+        "A single key takes more than --max-bytes, or several archives are needed and have no end to tell them apart by.",
+        "Give a larger limit, or --end.",
+    ),
+    code(
+        "CWA-E0317",
+        "standard output cannot take several files",
+        "The keys need several archives, or the package is to be signed elsewhere, which takes three files.",
+        "Name a file with --output.",
+    ),
+    code(
+        "CWA-E0318",
+        "flags are given in different numbers",
+        "Every signature has a key, and a name under which devices look it up.",
+        "Give each flag once for all, or once for each signature; the message says which.",
+    ),
+    code(
+        "CWA-E0319",
+        "padding would be seen",
+        "Random keys that stand behind the real ones are told from them by their place.",
+        "Leave out --order given.",
+    ),
+    code(
+        "CWA-E0320",
+        "an archive of an earlier run is there",
+        "Its name says that it is the next one of those that are to be written.",
+        "Remove the archives of the earlier run.",
+    ),
+    code(
+        "CWA-E0321",
+        "a file is no signature",
+        "Expected is ECDSA on P-256, in DER or as 64 bytes of r and s.",
+        "Write what the security module gave as it is, not in hex and not in base64.",
+    ),
+    code(
+        "CWA-E0322",
+        "signatures cannot be attached",
+        "One does not verify under its public key, or there are not as many as the export awaits.",
+        "Let the SHA-256 of the .bin file be signed; the public keys stand in the order of the signature infos.",
+    ),
     // 04: configuration
     code(
         "CWA-E0401",

@@ -7,7 +7,7 @@ use cwa_crypto::{ENIntervalNumber, UnixTime};
 use cwa_export::audit::Kind;
 use cwa_export::content::ExportContent;
 use cwa_export::header;
-use cwa_export::{UnverifiedContent, UnverifiedExport};
+use cwa_export::{UnverifiedContent, UnverifiedExport, cwa_hash};
 use serde::Serialize;
 
 use super::PackageArguments;
@@ -31,6 +31,8 @@ pub(crate) struct InspectArguments {
 struct Inspected {
     kind: Kind,
     size: usize,
+    /// What the German distribution calls so: it tells whether content is the same, whoever signed.
+    cwa_hash: String,
     start_timestamp: Option<u64>,
     end_timestamp: Option<u64>,
     region: Option<String>,
@@ -76,7 +78,7 @@ pub(super) fn inspect(arguments: &InspectArguments, output: &mut Output) -> Resu
                 .help("the offset counts from behind the 16-byte header; was the file cut off, or sent as text?")
                 .caused_by(error)
         })?;
-        of_export(&export.danger_accept_unverified(), content.len(), arguments.keys)
+        of_export(&export.danger_accept_unverified(), &content, arguments.keys)
     } else {
         let unverified = UnverifiedContent::parse(&content, &signatures).map_err(|error| {
             Failure::input("CWA-E1109", format!("the signatures of {name} cannot be read")).caused_by(error)
@@ -84,6 +86,7 @@ pub(super) fn inspect(arguments: &InspectArguments, output: &mut Output) -> Resu
         Inspected {
             kind,
             size: content.len(),
+            cwa_hash: hex::encode(cwa_hash(&content)),
             start_timestamp: None,
             end_timestamp: None,
             region: None,
@@ -101,14 +104,15 @@ pub(super) fn inspect(arguments: &InspectArguments, output: &mut Output) -> Resu
     Ok(Answer::Yes)
 }
 
-fn of_export(content: &ExportContent<'_>, size: usize, with_keys: bool) -> Inspected {
+fn of_export(content: &ExportContent<'_>, export_bin: &[u8], with_keys: bool) -> Inspected {
     let mut charts = Charts::default();
     for key in content.raw_keys() {
         charts.count(key.rolling_start_interval_number.and_then(|start| u32::try_from(start).ok()), &key);
     }
     Inspected {
         kind: Kind::ExposureKeys,
-        size,
+        size: export_bin.len(),
+        cwa_hash: hex::encode(cwa_hash(export_bin)),
         start_timestamp: content.start_timestamp().map(UnixTime::as_secs),
         end_timestamp: content.end_timestamp().map(UnixTime::as_secs),
         region: content.region().map(Into::into),

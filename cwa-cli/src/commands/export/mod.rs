@@ -6,7 +6,10 @@ mod inspect;
 mod keys;
 mod lint;
 mod sarif;
+mod sign;
+mod signers;
 mod verify;
+mod written;
 
 use std::path::{Path, PathBuf};
 
@@ -28,8 +31,10 @@ pub(crate) enum ExportCommand {
     Lint(lint::LintArguments),
     /// Which keys appeared, vanished, changed; exit code 1 if the packages differ.
     Diff(diff::DiffArguments),
-    /// Make a signed package; the same input gives the same bytes.
-    Create(create::CreateArguments),
+    /// Make signed packages, or unsigned ones to be signed elsewhere; the same input gives the same bytes.
+    Create(Box<create::CreateArguments>),
+    /// Join an unsigned package with signatures that were made elsewhere, once they verify.
+    Sign(sign::SignArguments),
 }
 
 impl ExportCommand {
@@ -40,6 +45,7 @@ impl ExportCommand {
             Self::Lint(arguments) => lint::lint(arguments, global, output),
             Self::Diff(arguments) => diff::diff(arguments, output),
             Self::Create(arguments) => create::create(arguments, global, output),
+            Self::Sign(arguments) => sign::sign(arguments, output),
         }
     }
 }
