@@ -15,7 +15,7 @@ import sys
 
 sys.dont_write_bytecode = True
 
-from generator import crypto, envelope, export, figures, life_cycle, lint, mistakes, profiles, recompute, risk, verification  # noqa: E402
+from generator import configuration, crypto, envelope, export, figures, life_cycle, lint, mistakes, profiles, recompute, risk, verification  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 CRYPTOGRAPHY = "Exposure Notification Cryptography Specification v1.2"
@@ -76,7 +76,7 @@ FILES = [
             "google.report_type_tr_backfill", "google.report_type_transition", "nl.luhn_mod_n",
         ],
     },
-    {"name": "lint.json", "spec": EXPORT, "families": ["export.lint"]},
+    {"name": "lint.json", "spec": EXPORT, "families": ["export.lint", "config.lint"]},
 ]
 
 
@@ -93,7 +93,7 @@ def main():
         figures.add_committed(collection, HERE / "v1")
     functions = crypto.RECOMPUTE | risk.recompute(collection) | verification.RECOMPUTE | export.RECOMPUTE
     carried = recompute.check(collection, functions)
-    for module in [crypto, export, risk, verification, life_cycle, mistakes, profiles, lint]:
+    for module in [crypto, export, risk, verification, life_cycle, mistakes, profiles, lint, configuration]:
         module.add(collection)
 
     different = []

@@ -135,7 +135,7 @@ enum Command {
     Keys(commands::keys::KeysCommand),
     /// Mirror a distribution: ask for what is new, check it, and put it in place whole.
     Fetch(commands::fetch::FetchArguments),
-    /// Application configuration: look into it.
+    /// Application configuration: look into it, find mistakes.
     #[command(subcommand)]
     Config(commands::config::ConfigCommand),
     /// teleTANs: make some, and find out what is wrong with one.
@@ -178,7 +178,7 @@ impl Command {
             Self::Export(command) => command.run(global, output),
             Self::Keys(command) => command.run(global, output),
             Self::Fetch(arguments) => arguments.run(global, output),
-            Self::Config(command) => command.run(output),
+            Self::Config(command) => command.run(global, output),
             Self::Tan(command) => command.run(global, output),
             Self::Qr(command) => command.run(output),
             Self::Guid(command) => command.run(global, output),

@@ -44,7 +44,9 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+    /// A finding of a code's usual weight; `message` is one sentence without a full stop.
+    #[must_use]
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self { code, severity: code.severity(), message: message.into() }
     }
 }

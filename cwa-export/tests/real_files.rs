@@ -235,3 +235,19 @@ fn the_german_day_package_hides_a_dozen_people_behind_720_keys() {
     assert_eq!((users.at_least, users.estimate, users.at_most), (12, 13, 144));
     assert!(report.statistics.randomness.tests.iter().all(|test| test.p > 0.01), "{:?}", report.statistics);
 }
+
+/// The first configuration of framework mode v2 had a filter without minutes and one without attenuations.
+#[test]
+fn what_was_wrong_with_published_configurations_is_told() {
+    let errors = |name| {
+        let findings = Configuration::decode(&real(name)?).unwrap().lint();
+        let errors = findings.into_iter().filter(|finding| finding.severity == Severity::Error);
+        Some(errors.map(|finding| finding.code.as_str()).collect::<Vec<_>>())
+    };
+    for (name, expected) in [
+        ("cwa-app-config-v2/appconfig_1_8_0.bin", vec!["CWA-E1432", "CWA-E1432"]),
+        ("cwa-app-config-v2/default_app_config_android.bin", vec![]),
+    ] {
+        assert!(errors(name).is_none_or(|errors| errors == expected), "{name}: {:?}", errors(name));
+    }
+}

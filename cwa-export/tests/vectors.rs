@@ -291,3 +291,32 @@ fn lint_tells_every_finding_and_no_other() {
         Ok(())
     });
 }
+
+#[test]
+fn lint_of_a_configuration_tells_every_finding_and_no_other() {
+    use cwa_export::configuration::Configuration;
+    let wrong = core::cell::RefCell::new(Vec::new());
+    run("config.lint", |_, test| {
+        let content = hex::decode(test.input["content"].as_str().unwrap()).unwrap();
+        let findings = Configuration::decode(&content).unwrap().lint();
+        let mut found: Vec<(String, String)> =
+            findings.iter().map(|found| (found.code.to_string(), found.severity.to_string())).collect();
+        found.sort();
+        let expected: Vec<_> = test.expected["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|finding| {
+                let member = |name: &str| finding[name].as_str().unwrap().to_owned();
+                (member("code"), member("severity"))
+            })
+            .collect();
+        if found != expected {
+            let message = format!("tc{}: {}: {expected:?}, not {findings:#?}", test.tc_id, test.comment);
+            wrong.borrow_mut().push(message);
+        }
+        Ok(())
+    });
+    let wrong = wrong.into_inner();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -43,6 +43,7 @@ const FAMILIES: &[Family] = &[
         "signed key files and archives: which are valid, and which published readers take",
     ),
     family("export.explanation", "what is said about the mistakes of producers"),
+    family("config.lint", "application configurations of both versions: every finding, and no other"),
     family("export.submission", "uploads of keys: which are taken, and what of them"),
     family("export.public_key", "public keys of export signers and their SHA-256"),
     family("cwa.submission_validation", "what the German server answers to a submission"),

@@ -50,6 +50,7 @@ pub(super) fn sign_file(
         }
         // Maps have no canonical order: what is signed is what came, not what was understood of it.
         Configuration::V2(v2) => {
+            check(v2.lint()).map_err(at)?;
             let path = match v2.platform {
                 Platform::Ios => DistributionPath::ConfigurationIos,
                 _ => DistributionPath::ConfigurationAndroid,
@@ -65,11 +66,13 @@ pub(super) fn check_archive(path: DistributionPath, bytes: &[u8]) -> Result<(), 
     let archive = Archive::read(bytes)?;
     let decoded = Configuration::decode(archive.export_bin())?;
     match (path, &decoded) {
-        (DistributionPath::Configuration { .. }, Configuration::V1(v1)) => check_v1(v1),
+        (DistributionPath::Configuration { .. }, Configuration::V1(v1)) => check(v1.lint()),
         (DistributionPath::ConfigurationAndroid, Configuration::V2(v2)) if v2.platform != Platform::Ios => {
-            Ok(())
+            check(v2.lint())
         }
-        (DistributionPath::ConfigurationIos, Configuration::V2(v2)) if v2.platform == Platform::Ios => Ok(()),
+        (DistributionPath::ConfigurationIos, Configuration::V2(v2)) if v2.platform == Platform::Ios => {
+            check(v2.lint())
+        }
         _ => Err(ConfigurationProblem::WrongPlace { path: path.to_string() }),
     }
 }
@@ -90,11 +93,10 @@ fn as_text(bytes: &[u8]) -> Option<&str> {
     is_text.then_some(text)
 }
 
-/// Refuses what [`ConfigurationV1::sign`] would refuse.
-fn check_v1(v1: &ConfigurationV1) -> Result<(), ConfigurationProblem> {
-    let mut findings = v1.lint();
+/// Refuses what [`ConfigurationV1::sign`] would refuse: errors, and scores without a class.
+fn check(mut findings: Vec<Finding>) -> Result<(), ConfigurationProblem> {
     findings.retain(|finding| finding.severity == Severity::Error || finding.code == Code::ClassesGap);
-    if findings.is_empty() { Ok(()) } else { Err(PublishError::NotPublishable { findings }.into()) }
+    if findings.is_empty() { Ok(()) } else { Err(ConfigurationProblem::NotPublishable { findings }) }
 }
 
 /// Why a file cannot be published as configuration.

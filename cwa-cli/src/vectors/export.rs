@@ -8,6 +8,7 @@ use cwa_crypto::{
 use cwa_export::ExportKey;
 use cwa_export::audit::{Audit, Report};
 use cwa_export::batch::{Hour, PendingKey, PublicationPolicy};
+use cwa_export::configuration::Configuration;
 use cwa_export::content::ParseContentError;
 use cwa_export::finding::{Code, Finding};
 use cwa_export::lint::{Lint, LintFinding, LintProfile, LintProfileError};
@@ -29,6 +30,7 @@ pub(super) fn run(family: &str, group: &Group, test: &Test) -> Outcome {
         "export.lint" => lint(input, expected),
         "export.reader" => readers(group, input, expected),
         "export.explanation" => explanation(group, input, expected),
+        "config.lint" => lint_configuration(input, expected),
         "export.public_key" => public_key(input, expected),
         "export.submission" => submission(group, input, expected),
         // The verdict is in the status; a refusal is what is computed.
@@ -205,6 +207,17 @@ fn package(input: &Value) -> Result<Package, Problem> {
         Some(_) => Package::Archive(bytes(input, "zip")?),
         None => Package::Files(bytes(input, "export_bin")?, bytes(input, "export_sig")?),
     })
+}
+
+fn lint_configuration(input: &Value, expected: &Value) -> Result<(), Problem> {
+    let configuration = Configuration::decode(&bytes(input, "content")?).map_err(|error| describe(&error))?;
+    let mut findings = configuration.lint();
+    findings.sort_by(|one, other| one.code.as_str().cmp(other.code.as_str()));
+    let found: Vec<Value> = findings
+        .iter()
+        .map(|finding| json!({ "code": finding.code, "severity": finding.severity }))
+        .collect();
+    Ok(same("findings", &found, &member(expected, "findings")?)?)
 }
 
 fn public_key(input: &Value, expected: &Value) -> Result<(), Problem> {

@@ -3,10 +3,12 @@
 //! It comes in the same archives as keys and is signed by the same key, without the header of an export. Which kind
 //! it is shows in its content only: [`Configuration::decode`] tells the kinds apart.
 
+mod lint;
 mod recognise;
 pub mod v1;
 pub mod v2;
 
+use crate::finding::Finding;
 use crate::header;
 pub use v1::ConfigurationV1;
 pub use v2::ConfigurationV2;
@@ -30,6 +32,15 @@ impl Configuration {
     /// be several kinds at once, because hardly anything is in it, is none.
     pub fn decode(content: &[u8]) -> Result<Self, ConfigurationError> {
         recognise::decode(content)
+    }
+
+    /// What is wrong with the configuration.
+    #[must_use]
+    pub fn lint(&self) -> Vec<Finding> {
+        match self {
+            Self::V1(v1) => v1.lint(),
+            Self::V2(v2) => v2.lint(),
+        }
     }
 }
 

@@ -1,15 +1,21 @@
 //! Application configuration for framework mode v1: 36 parameters, risk classes, attenuation durations, downloads.
 
 mod convert;
+mod lint;
+
+use core::fmt;
 
 use prost::Message as _;
 use serde::{Deserialize, Serialize};
 
+use super::lint::number;
 use super::{Configuration, ConfigurationError};
 use crate::export::{SignContentError, SignedFiles};
 use crate::finding::{Code, Finding, Severity};
 use crate::signature::Signer;
 use crate::wire::configuration_v1 as wire;
+
+pub use lint::thousandths;
 
 /// A configuration as it was written, in range or not; [`lint`](Self::lint) says what is wrong with it, and only one
 /// without errors and gaps can be [signed](Self::sign).
@@ -69,19 +75,6 @@ impl ConfigurationV1 {
         self.to_wire().encode_to_vec()
     }
 
-    /// What is wrong with the configuration, by the bounds of the German server.
-    ///
-    /// A range of scores without a class is a warning: it can be loaded and lived with, but not published.
-    #[must_use]
-    pub fn lint(&self) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        in_range(&mut findings, "min-risk-score", self.min_risk_score, 0, MAX_RISK_SCORE);
-        findings.extend(self.exposure_config.lint());
-        findings.extend(self.risk_score_classes.lint());
-        findings.extend(self.attenuation_duration.lint());
-        findings
-    }
-
     /// Signs the configuration, to be published as [`SignedFiles::to_archive`].
     ///
     /// # Errors
@@ -108,54 +101,6 @@ pub const MAX_RISK_SCORE: i32 = 9999;
 pub struct RiskScoreClassification {
     /// The classes, which should touch each other and cover 0 to 9999.
     pub risk_classes: Vec<RiskScoreClass>,
-}
-
-impl RiskScoreClassification {
-    /// What is wrong with the classes.
-    #[must_use]
-    pub fn lint(&self) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        let mut classes: Vec<&RiskScoreClass> = self.risk_classes.iter().collect();
-        if classes.is_empty() {
-            findings.push(Finding::new(Code::NoClasses, "there are no risk classes"));
-            return findings;
-        }
-        for class in &classes {
-            let name = &class.label;
-            if name.trim().is_empty() {
-                findings.push(Finding::new(Code::ClassInvalid, "a risk class has no label"));
-            }
-            if class.min > class.max {
-                findings.push(Finding::new(
-                    Code::ClassInvalid,
-                    format!("class {name} reaches from {} to {}, which is backwards", class.min, class.max),
-                ));
-            }
-            in_range(&mut findings, &format!("class {name}: min"), class.min, 0, MAX_RISK_SCORE);
-            in_range(&mut findings, &format!("class {name}: max"), class.max, 0, MAX_RISK_SCORE);
-        }
-        classes.sort_by_key(|class| (class.min, class.max));
-        let mut covered = 0;
-        for class in classes {
-            let gap = class.min > covered;
-            if gap {
-                findings.push(gap_finding(covered, class.min));
-            } else if class.min < covered {
-                findings.push(Finding::new(
-                    Code::ClassesOverlap,
-                    format!(
-                        "class {} begins at {}, but the one before it ends at {covered}",
-                        class.label, class.min
-                    ),
-                ));
-            }
-            covered = covered.max(class.max);
-        }
-        if covered < MAX_RISK_SCORE {
-            findings.push(gap_finding(covered, MAX_RISK_SCORE));
-        }
-        findings
-    }
 }
 
 /// One range and its name; the greatest score belongs to the next class, except for the last.
@@ -297,16 +242,16 @@ level_scores! {
 #[expect(clippy::exhaustive_structs, reason = "complete by the framework: 36 parameters")]
 pub struct RiskScoreParameters {
     /// Weight of transmission, 0.001 to 100; the framework's own score does not use it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number::one")]
     pub transmission_weight: f64,
     /// Weight of duration.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number::one")]
     pub duration_weight: f64,
     /// Weight of attenuation.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number::one")]
     pub attenuation_weight: f64,
     /// Weight of days since the exposure.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number::one")]
     pub days_weight: f64,
     /// Scores by transmission risk level.
     pub transmission: TransmissionScores,
@@ -319,21 +264,6 @@ pub struct RiskScoreParameters {
 }
 
 impl RiskScoreParameters {
-    /// What is wrong with weights and scores.
-    #[must_use]
-    pub fn lint(&self) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        for (name, weight) in self.weights() {
-            weight_in_range(&mut findings, name, weight, 0.001, 100.0);
-        }
-        for (category, scores) in self.scores() {
-            for (name, score) in scores {
-                in_range(&mut findings, &format!("{category}.{name}"), score, 0, 8);
-            }
-        }
-        findings
-    }
-
     /// The four weights with their names.
     #[must_use]
     pub const fn weights(&self) -> [(&'static str, f64); 4] {
@@ -401,41 +331,6 @@ pub struct AttenuationDuration {
 }
 
 impl AttenuationDuration {
-    /// What is wrong with thresholds, weights and divisor.
-    #[must_use]
-    pub fn lint(&self) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        let Self { thresholds, weights, default_bucket_offset, risk_score_normalization_divisor } = self;
-        in_range(&mut findings, "thresholds.lower", thresholds.lower, 0, 100);
-        in_range(&mut findings, "thresholds.upper", thresholds.upper, 0, 100);
-        if thresholds.lower > thresholds.upper {
-            findings.push(Finding::new(
-                Code::ThresholdsInvalid,
-                format!(
-                    "the lower threshold {} is above the upper one {}",
-                    thresholds.lower, thresholds.upper
-                ),
-            ));
-        }
-        for (name, weight) in
-            [("weights.low", weights.low), ("weights.mid", weights.mid), ("weights.high", weights.high)]
-        {
-            weight_in_range(&mut findings, name, weight, 0.0, 1.0);
-        }
-        in_range(&mut findings, "default-bucket-offset", *default_bucket_offset, 0, 1);
-        in_range(
-            &mut findings,
-            "risk-score-normalization-divisor",
-            *risk_score_normalization_divisor,
-            0,
-            1000,
-        );
-        if *risk_score_normalization_divisor == 0 {
-            findings.push(Finding::new(Code::DivisorZero, "risk-score-normalization-divisor is 0"));
-        }
-        findings
-    }
-
     fn from_wire(wire: &wire::AttenuationDuration) -> Self {
         let (thresholds, weights) = (wire.thresholds.unwrap_or_default(), wire.weights.unwrap_or_default());
         Self {
@@ -474,10 +369,13 @@ pub struct AttenuationThresholds {
 #[expect(clippy::exhaustive_structs, reason = "three weights by the format")]
 pub struct AttenuationWeights {
     /// Near.
+    #[serde(deserialize_with = "number::one")]
     pub low: f64,
     /// Between the thresholds.
+    #[serde(deserialize_with = "number::one")]
     pub mid: f64,
     /// Far.
+    #[serde(deserialize_with = "number::one")]
     pub high: f64,
 }
 
@@ -534,6 +432,12 @@ pub struct SemanticVersion {
     pub patch: u32,
 }
 
+impl fmt::Display for SemanticVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
+}
+
 /// A switch of the app.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -558,6 +462,9 @@ pub struct KeyDownloadParameters {
     pub download_timeout_in_seconds: i32,
     /// Longest time for all packages; 0 if not given.
     pub overall_timeout_in_seconds: i32,
+    /// The `ETag`s of packages of check-in warnings that phones must throw away; framework mode v2 only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub revoked_trace_warning_packages: Vec<String>,
 }
 
 /// A day package that phones must throw away.
@@ -612,49 +519,6 @@ pub enum PublishError {
     /// It could not be signed.
     #[error(transparent)]
     Sign(#[from] SignContentError),
-}
-
-/// `value` in thousandths, the exact form of every weight these configurations allow; `None` if it has more decimals,
-/// or is no number.
-///
-/// ```
-/// use cwa_export::configuration::v1::thousandths;
-/// assert_eq!(thousandths(0.8), Some(800));
-/// assert_eq!(thousandths(0.0005), None);
-/// ```
-#[must_use]
-pub fn thousandths(value: f64) -> Option<i64> {
-    let scaled = value * 1000.0;
-    let nearest = scaled.round();
-    // Up to a million the nearest double of a number with three decimals is far closer to it than this.
-    if !(nearest.abs() <= 1e9 && (scaled - nearest).abs() < 1e-6) {
-        return None;
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "a whole number of at most 1e9, compared just above")]
-    Some(nearest as i64)
-}
-
-fn in_range(findings: &mut Vec<Finding>, name: &str, value: i32, min: i32, max: i32) {
-    if !(min..=max).contains(&value) {
-        let message = format!("{name} must be {min} to {max}, not {value}");
-        findings.push(Finding::new(Code::NumberOutOfRange, message));
-    }
-}
-
-fn weight_in_range(findings: &mut Vec<Finding>, name: &str, value: f64, min: f64, max: f64) {
-    if !(value.is_finite() && value >= min && value <= max) {
-        let message = format!("{name} must be {min} to {max}, not {value}");
-        findings.push(Finding::new(Code::NumberOutOfRange, message));
-    } else if thousandths(value).is_none() {
-        findings.push(Finding::new(
-            Code::TooManyDecimals,
-            format!("{name} is {value}; three decimals are allowed"),
-        ));
-    }
-}
-
-fn gap_finding(from: i32, to: i32) -> Finding {
-    Finding::new(Code::ClassesGap, format!("scores between {from} and {to} belong to no risk class"))
 }
 
 #[cfg(test)]

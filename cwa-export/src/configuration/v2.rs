@@ -1,131 +1,69 @@
-//! Application configuration for framework mode v2: read and summarised; parts that concern neither keys nor risk are
+//! Application configuration for framework mode v2, for either platform; parts that concern neither keys nor risk are
 //! kept as named opaque bytes.
+//!
+//! With `serde` the parts have the names of the German server's YAML files.
 
+mod convert;
+mod lint;
+
+use core::fmt;
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::ser::SerializeStruct as _;
+use serde::{Deserialize, Serialize, Serializer};
+use sha2::{Digest as _, Sha256};
 
-use crate::wire::configuration_v2 as wire;
+use super::lint::number;
+pub use super::v1::{
+    AppFeature, ExposureDetectionParameters, KeyDownloadParameters, RevokedDayPackage, RevokedHourPackage,
+    SemanticVersion,
+};
 
-/// A configuration of framework mode v2, for Android or iOS.
+/// A configuration of framework mode v2, for Android or iOS; [`lint`](Self::lint) says what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct ConfigurationV2 {
     /// Which app it is for.
     pub platform: Platform,
     /// Oldest app version allowed.
-    pub min_version: String,
+    pub min_version: AppVersionNumber,
     /// Newest app version.
-    pub latest_version: String,
+    pub latest_version: AppVersionNumber,
+    /// Switches.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub app_features: Vec<AppFeature>,
     /// Countries whose packages exist.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub supported_countries: Vec<String>,
-    /// Switches by name.
-    pub app_features: BTreeMap<String, i32>,
-    /// Packages that phones must throw away: days, hours, check-in warnings.
-    pub revoked_packages: u64,
-    /// Most detections in 24 hours.
-    pub max_exposure_detections_per_interval: Option<i32>,
+    /// How packages are downloaded, and which must be thrown away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_download_parameters: Option<KeyDownloadParameters>,
+    /// How often exposures are detected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exposure_detection_parameters: Option<ExposureDetectionParameters>,
     /// How exposure windows become a risk level.
+    #[serde(skip_serializing_if = "Option::is_none", rename = "risk-calculation-parameters")]
     pub risk_calculation: Option<RiskCalculation>,
     /// How Android derives infectiousness; `None` on iOS.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub diagnosis_keys_data_mapping: Option<DiagnosisKeysDataMapping>,
     /// How days are summed up on Android; `None` on iOS.
+    #[serde(skip_serializing_if = "Option::is_none", rename = "daily-summaries-config")]
     pub daily_summaries: Option<DailySummaries>,
     /// How iOS weighs exposures; `None` on Android.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub exposure_configuration: Option<ExposureConfiguration>,
-    /// Parts that are not looked into, by name, with their length in bytes.
-    pub opaque_parts: BTreeMap<&'static str, usize>,
-    #[serde(skip)]
-    opaque: BTreeMap<&'static str, Vec<u8>>,
+    /// Parts that are not looked into, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub opaque_parts: BTreeMap<&'static str, OpaquePart>,
 }
 
 impl ConfigurationV2 {
     /// The bytes of a part that is not looked into, by its name in [`opaque_parts`](Self::opaque_parts).
     #[must_use]
     pub fn opaque_part(&self, name: &str) -> Option<&[u8]> {
-        self.opaque.get(name).map(Vec::as_slice)
-    }
-
-    pub(super) fn from_android(wire: wire::ApplicationConfigurationAndroid) -> Self {
-        let downloads = wire.key_download_parameters.unwrap_or_default();
-        let opaque = opaque([
-            ("event_driven_user_survey_parameters", wire.event_driven_user_survey_parameters),
-            ("privacy_preserving_analytics_parameters", wire.privacy_preserving_analytics_parameters),
-            ("error_log_sharing_parameters", wire.error_log_sharing_parameters),
-            ("presence_tracing_parameters", wire.presence_tracing_parameters),
-            ("corona_test_parameters", wire.corona_test_parameters),
-            ("dgc_parameters", wire.dgc_parameters),
-            ("self_report_parameters", wire.self_report_parameters),
-        ]);
-        Self {
-            platform: Platform::Android,
-            min_version: wire.min_version_code.to_string(),
-            latest_version: wire.latest_version_code.to_string(),
-            supported_countries: wire.supported_countries,
-            app_features: features(wire.app_features),
-            revoked_packages: count(downloads.revoked_day_packages.len())
-                .saturating_add(count(downloads.revoked_hour_packages.len()))
-                .saturating_add(count(downloads.revoked_trace_warning_packages.len())),
-            max_exposure_detections_per_interval: wire
-                .exposure_detection_parameters
-                .map(|parameters| parameters.max_exposure_detections_per_interval),
-            risk_calculation: wire.risk_calculation_parameters.map(RiskCalculation::from_wire),
-            diagnosis_keys_data_mapping: wire.diagnosis_keys_data_mapping.map(|mapping| {
-                DiagnosisKeysDataMapping {
-                    days_since_onset_to_infectiousness: mapping.days_since_onset_to_infectiousness,
-                    infectiousness_when_days_since_onset_missing: mapping
-                        .infectiousness_when_days_since_onset_missing,
-                    report_type_when_missing: mapping.report_type_when_missing,
-                }
-            }),
-            daily_summaries: wire.daily_summaries_config.map(|summaries| DailySummaries {
-                attenuation_bucket_threshold_db: summaries.attenuation_bucket_threshold_db,
-                attenuation_bucket_weights: summaries.attenuation_bucket_weights,
-                days_since_exposure_threshold: summaries.days_since_exposure_threshold,
-                infectiousness_weights: summaries.infectiousness_weights,
-                minimum_window_score: summaries.minimum_window_score,
-                report_type_weights: summaries.report_type_weights,
-            }),
-            exposure_configuration: None,
-            opaque_parts: lengths(&opaque),
-            opaque,
-        }
-    }
-
-    pub(super) fn from_ios(wire: wire::ApplicationConfigurationIos) -> Self {
-        let downloads = wire.key_download_parameters.unwrap_or_default();
-        let opaque = opaque([
-            ("event_driven_user_survey_parameters", wire.event_driven_user_survey_parameters),
-            ("privacy_preserving_analytics_parameters", wire.privacy_preserving_analytics_parameters),
-            ("error_log_sharing_parameters", wire.error_log_sharing_parameters),
-            ("presence_tracing_parameters", wire.presence_tracing_parameters),
-            ("corona_test_parameters", wire.corona_test_parameters),
-            ("dgc_parameters", wire.dgc_parameters),
-            ("self_report_parameters", wire.self_report_parameters),
-        ]);
-        let version = |wire: Option<wire::SemanticVersion>| {
-            let wire = wire.unwrap_or_default();
-            format!("{}.{}.{}", wire.major, wire.minor, wire.patch)
-        };
-        Self {
-            platform: Platform::Ios,
-            min_version: version(wire.min_version),
-            latest_version: version(wire.latest_version),
-            supported_countries: wire.supported_countries,
-            app_features: features(wire.app_features),
-            revoked_packages: count(downloads.revoked_day_packages.len())
-                .saturating_add(count(downloads.revoked_hour_packages.len()))
-                .saturating_add(count(downloads.revoked_trace_warning_packages.len())),
-            max_exposure_detections_per_interval: wire
-                .exposure_detection_parameters
-                .map(|parameters| parameters.max_exposure_detections_per_interval),
-            risk_calculation: wire.risk_calculation_parameters.map(RiskCalculation::from_wire),
-            diagnosis_keys_data_mapping: None,
-            daily_summaries: None,
-            exposure_configuration: wire.exposure_configuration.map(ExposureConfiguration::from_wire),
-            opaque_parts: lengths(&opaque),
-            opaque,
-        }
+        self.opaque_parts.get(name).map(|part| part.0.as_slice())
     }
 }
 
@@ -140,143 +78,160 @@ pub enum Platform {
     Ios,
 }
 
+/// The version of an app: a single number on Android, three on iOS.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, PartialOrd)]
+#[expect(clippy::exhaustive_enums, reason = "one form for each of the two platforms")]
+pub enum AppVersionNumber {
+    /// Android's version code.
+    Code(i64),
+    /// Major, minor and patch.
+    Semantic(SemanticVersion),
+}
+
+impl fmt::Display for AppVersionNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "{code}"),
+            Self::Semantic(version) => write!(f, "{version}"),
+        }
+    }
+}
+
+impl Serialize for AppVersionNumber {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A part that is not looked into: its bytes, of which `serde` writes number and SHA-256.
+#[derive(Clone, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "bytes, whatever they mean")]
+pub struct OpaquePart(
+    /// The message's bytes.
+    pub Vec<u8>,
+);
+
+impl fmt::Debug for OpaquePart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OpaquePart({} bytes)", self.0.len())
+    }
+}
+
+impl Serialize for OpaquePart {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut part = serializer.serialize_struct("OpaquePart", 2)?;
+        part.serialize_field("bytes", &self.0.len())?;
+        part.serialize_field("sha256", &hex::encode(Sha256::digest(&self.0)))?;
+        part.end()
+    }
+}
+
 /// How exposure windows become a risk level.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct RiskCalculation {
     /// Windows are dropped if their minutes in a range of attenuations lie in a range.
     pub minutes_at_attenuation_filters: Vec<MinutesAtAttenuationFilter>,
     /// Windows are dropped if their transmission risk level lies in one of these ranges.
-    pub trl_filters: Vec<Range>,
+    pub trl_filters: Vec<TrlFilter>,
     /// Weight of a minute by attenuation.
     pub minutes_at_attenuation_weights: Vec<Weighted>,
     /// Risk level of a window by its normalized time.
+    #[serde(rename = "normalized-time-per-e-w-to-risk-level-mapping")]
     pub normalized_time_per_ew_to_risk_level: Vec<RiskLevelRange>,
     /// Risk level of a day by its normalized time.
+    #[serde(rename = "normalized-time-per-day-to-risk-level-mapping")]
     pub normalized_time_per_day_to_risk_level: Vec<RiskLevelRange>,
     /// How infectiousness and report type give back a transmission risk level.
+    #[serde(rename = "trlEncoding", skip_serializing_if = "Option::is_none")]
     pub trl_encoding: Option<TrlEncoding>,
     /// Factor of the transmission risk level; superseded by the values below.
+    #[serde(deserialize_with = "number::one")]
     pub transmission_risk_level_multiplier: f64,
     /// Factor by transmission risk level.
-    pub transmission_risk_values: BTreeMap<i32, f64>,
+    #[serde(rename = "transmission-risk-value-mapping")]
+    pub transmission_risk_values: Vec<TransmissionRiskValue>,
     /// Encounters of more days ago are left out.
     pub max_encounter_age_in_days: i32,
 }
 
-impl RiskCalculation {
-    fn from_wire(wire: wire::RiskCalculationParameters) -> Self {
-        let levels = |mappings: Vec<wire::NormalizedTimeToRiskLevelMapping>| {
-            mappings
-                .into_iter()
-                .map(|mapping| RiskLevelRange {
-                    normalized_time: Range::from_wire(mapping.normalized_time_range),
-                    risk_level: mapping.risk_level,
-                })
-                .collect()
-        };
-        Self {
-            minutes_at_attenuation_filters: wire
-                .minutes_at_attenuation_filters
-                .into_iter()
-                .map(|filter| MinutesAtAttenuationFilter {
-                    attenuation: Range::from_wire(filter.attenuation_range),
-                    drop_if_minutes: Range::from_wire(filter.drop_if_minutes_in_range),
-                })
-                .collect(),
-            trl_filters: wire
-                .trl_filters
-                .into_iter()
-                .map(|filter| Range::from_wire(filter.drop_if_trl_in_range))
-                .collect(),
-            minutes_at_attenuation_weights: wire
-                .minutes_at_attenuation_weights
-                .into_iter()
-                .map(|weight| Weighted {
-                    attenuation: Range::from_wire(weight.attenuation_range),
-                    weight: weight.weight,
-                })
-                .collect(),
-            normalized_time_per_ew_to_risk_level: levels(wire.normalized_time_per_ew_to_risk_level_mapping),
-            normalized_time_per_day_to_risk_level: levels(wire.normalized_time_per_day_to_risk_level_mapping),
-            trl_encoding: wire.trl_encoding.map(|encoding| TrlEncoding {
-                infectiousness_offset_standard: encoding.infectiousness_offset_standard,
-                infectiousness_offset_high: encoding.infectiousness_offset_high,
-                report_type_offset_recursive: encoding.report_type_offset_recursive,
-                report_type_offset_self_report: encoding.report_type_offset_self_report,
-                report_type_offset_confirmed_clinical_diagnosis: encoding
-                    .report_type_offset_confirmed_clinical_diagnosis,
-                report_type_offset_confirmed_test: encoding.report_type_offset_confirmed_test,
-            }),
-            transmission_risk_level_multiplier: wire.transmission_risk_level_multiplier,
-            transmission_risk_values: wire
-                .transmission_risk_value_mapping
-                .into_iter()
-                .map(|mapping| (mapping.transmission_risk_level, mapping.transmission_risk_value))
-                .collect(),
-            max_encounter_age_in_days: wire.max_encounter_age_in_days,
-        }
-    }
-}
-
 /// A range of numbers with open or closed ends.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 #[expect(clippy::exhaustive_structs, reason = "complete by the format")]
 pub struct Range {
     /// Lower end.
+    #[serde(deserialize_with = "number::one")]
     pub min: f64,
     /// Whether the lower end is not part of it.
     pub min_exclusive: bool,
     /// Upper end.
+    #[serde(deserialize_with = "number::one")]
     pub max: f64,
     /// Whether the upper end is not part of it.
     pub max_exclusive: bool,
 }
 
-impl Range {
-    fn from_wire(wire: Option<wire::Range>) -> Self {
-        let wire = wire.unwrap_or_default();
-        Self {
-            min: wire.min,
-            min_exclusive: wire.min_exclusive,
-            max: wire.max,
-            max_exclusive: wire.max_exclusive,
-        }
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let open = if self.min_exclusive { '(' } else { '[' };
+        let close = if self.max_exclusive { ')' } else { ']' };
+        write!(f, "{open}{},{}{close}", self.min, self.max)
     }
 }
 
 /// Drops windows whose minutes at an attenuation lie in a range.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 #[expect(clippy::exhaustive_structs, reason = "complete by the format")]
 pub struct MinutesAtAttenuationFilter {
     /// Attenuations in dB.
-    pub attenuation: Range,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attenuation_range: Option<Range>,
     /// Minutes.
-    pub drop_if_minutes: Range,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drop_if_minutes_in_range: Option<Range>,
+}
+
+/// Drops windows whose transmission risk level lies in a range.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "complete by the format")]
+pub struct TrlFilter {
+    /// Transmission risk levels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drop_if_trl_in_range: Option<Range>,
 }
 
 /// The weight of a minute at an attenuation.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 #[expect(clippy::exhaustive_structs, reason = "complete by the format")]
 pub struct Weighted {
     /// Attenuations in dB.
-    pub attenuation: Range,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attenuation_range: Option<Range>,
     /// The weight.
+    #[serde(deserialize_with = "number::one")]
     pub weight: f64,
 }
 
 /// The risk level of a normalized time.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 #[expect(clippy::exhaustive_structs, reason = "complete by the format")]
 pub struct RiskLevelRange {
     /// Minutes, weighted and multiplied.
-    pub normalized_time: Range,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub normalized_time_range: Option<Range>,
     /// 1 low, 2 high.
     pub risk_level: i32,
 }
 
 /// How infectiousness and report type give back a transmission risk level: the sum of one offset of each.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 #[expect(clippy::exhaustive_structs, reason = "complete by the format")]
 pub struct TrlEncoding {
     /// For standard infectiousness.
@@ -293,8 +248,30 @@ pub struct TrlEncoding {
     pub report_type_offset_confirmed_test: i32,
 }
 
+/// The factor of a transmission risk level.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "complete by the format")]
+pub struct TransmissionRiskValue {
+    /// The level, 1 to 8.
+    pub transmission_risk_level: i32,
+    /// The factor.
+    #[serde(deserialize_with = "number::one")]
+    pub transmission_risk_value: f64,
+}
+
+/// The factors of the transmission risk levels, which the German server keeps in a file of their own.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "complete by the format")]
+pub struct TransmissionRiskValueMapping {
+    /// One factor for each level.
+    pub transmission_risk_value_mapping: Vec<TransmissionRiskValue>,
+}
+
 /// How Android derives infectiousness.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 #[expect(clippy::exhaustive_structs, reason = "complete by the format")]
 pub struct DiagnosisKeysDataMapping {
     /// Infectiousness (0 none, 1 standard, 2 high) by days since onset.
@@ -306,25 +283,31 @@ pub struct DiagnosisKeysDataMapping {
 }
 
 /// How Android sums days up.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 #[expect(clippy::exhaustive_structs, reason = "complete by the format")]
 pub struct DailySummaries {
     /// Three attenuations in dB that part four buckets.
     pub attenuation_bucket_threshold_db: Vec<i32>,
     /// Weights of the four buckets.
+    #[serde(deserialize_with = "number::list")]
     pub attenuation_bucket_weights: Vec<f64>,
     /// Days to look back; 0 looks back over all.
     pub days_since_exposure_threshold: i32,
     /// Weight by infectiousness.
+    #[serde(deserialize_with = "number::map")]
     pub infectiousness_weights: BTreeMap<i32, f64>,
     /// Windows with a lower score are left out.
+    #[serde(deserialize_with = "number::one")]
     pub minimum_window_score: f64,
     /// Weight by report type.
+    #[serde(deserialize_with = "number::map")]
     pub report_type_weights: BTreeMap<i32, f64>,
 }
 
 /// How iOS weighs exposures.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ExposureConfiguration {
     /// Infectiousness (0 none, 1 standard, 2 high) by days since onset.
@@ -333,103 +316,39 @@ pub struct ExposureConfiguration {
     pub report_type_none_map: i32,
     /// Three attenuations in dB that part four buckets.
     pub attenuation_duration_thresholds: Vec<i32>,
-    /// Weights of the four buckets: immediate, near, medium, other.
-    pub duration_weights: [f64; 4],
+    /// Weight of the nearest bucket.
+    #[serde(deserialize_with = "number::one")]
+    pub immediate_duration_weight: f64,
+    /// Weight of the second bucket.
+    #[serde(deserialize_with = "number::one")]
+    pub near_duration_weight: f64,
+    /// Weight of the third bucket.
+    #[serde(deserialize_with = "number::one")]
+    pub medium_duration_weight: f64,
+    /// Weight of the farthest bucket.
+    #[serde(deserialize_with = "number::one")]
+    pub other_duration_weight: f64,
     /// Days to look back; 0 looks back over all.
     pub days_since_last_exposure_threshold: i32,
-    /// Weights of standard and high infectiousness.
-    pub infectiousness_weights: [f64; 2],
-    /// Weights of the report types 1 to 4.
-    pub report_type_weights: [f64; 4],
-}
-
-impl ExposureConfiguration {
-    fn from_wire(wire: wire::ExposureConfiguration) -> Self {
-        Self {
-            infectiousness_for_days_since_onset_of_symptoms: wire
-                .infectiousness_for_days_since_onset_of_symptoms,
-            report_type_none_map: wire.report_type_none_map,
-            attenuation_duration_thresholds: wire.attenuation_duration_thresholds,
-            duration_weights: [
-                wire.immediate_duration_weight,
-                wire.near_duration_weight,
-                wire.medium_duration_weight,
-                wire.other_duration_weight,
-            ],
-            days_since_last_exposure_threshold: wire.days_since_last_exposure_threshold,
-            infectiousness_weights: [wire.infectiousness_standard_weight, wire.infectiousness_high_weight],
-            report_type_weights: [
-                wire.report_type_confirmed_test_weight,
-                wire.report_type_confirmed_clinical_diagnosis_weight,
-                wire.report_type_self_reported_weight,
-                wire.report_type_recursive_weight,
-            ],
-        }
-    }
-}
-
-fn features(wire: Option<wire::AppFeatures>) -> BTreeMap<String, i32> {
-    wire.unwrap_or_default().app_features.into_iter().map(|feature| (feature.label, feature.value)).collect()
-}
-
-fn opaque<const N: usize>(parts: [(&'static str, Option<Vec<u8>>); N]) -> BTreeMap<&'static str, Vec<u8>> {
-    parts.into_iter().filter_map(|(name, part)| Some((name, part?))).collect()
-}
-
-fn lengths(parts: &BTreeMap<&'static str, Vec<u8>>) -> BTreeMap<&'static str, usize> {
-    parts.iter().map(|(name, part)| (*name, part.len())).collect()
-}
-
-fn count(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
+    /// Weight of standard infectiousness.
+    #[serde(deserialize_with = "number::one")]
+    pub infectiousness_standard_weight: f64,
+    /// Weight of high infectiousness.
+    #[serde(deserialize_with = "number::one")]
+    pub infectiousness_high_weight: f64,
+    /// Weight of report type 1.
+    #[serde(deserialize_with = "number::one")]
+    pub report_type_confirmed_test_weight: f64,
+    /// Weight of report type 2.
+    #[serde(deserialize_with = "number::one")]
+    pub report_type_confirmed_clinical_diagnosis_weight: f64,
+    /// Weight of report type 3.
+    #[serde(deserialize_with = "number::one")]
+    pub report_type_self_reported_weight: f64,
+    /// Weight of report type 4.
+    #[serde(deserialize_with = "number::one")]
+    pub report_type_recursive_weight: f64,
 }
 
 #[cfg(test)]
-mod tests {
-    use prost::Message as _;
-
-    use super::*;
-    use crate::configuration::Configuration;
-
-    fn risk_calculation() -> wire::RiskCalculationParameters {
-        let range = wire::Range { min: 0.0, min_exclusive: false, max: 63.0, max_exclusive: true };
-        wire::RiskCalculationParameters {
-            minutes_at_attenuation_weights: vec![wire::MinutesAtAttenuationWeight {
-                attenuation_range: Some(range),
-                weight: 0.8,
-            }],
-            max_encounter_age_in_days: 10,
-            ..Default::default()
-        }
-    }
-
-    #[test]
-    fn android_and_ios_are_told_apart_by_their_content() {
-        let android = wire::ApplicationConfigurationAndroid {
-            min_version_code: 48,
-            latest_version_code: 48,
-            risk_calculation_parameters: Some(risk_calculation()),
-            corona_test_parameters: Some(vec![8, 1]),
-            ..Default::default()
-        };
-        let ios = wire::ApplicationConfigurationIos {
-            min_version: Some(wire::SemanticVersion { major: 1, minor: 9, patch: 1 }),
-            latest_version: Some(wire::SemanticVersion { major: 2, minor: 0, patch: 0 }),
-            risk_calculation_parameters: Some(risk_calculation()),
-            ..Default::default()
-        };
-        let Ok(Configuration::V2(android)) = Configuration::decode(&android.encode_to_vec()) else {
-            panic!("not recognised");
-        };
-        assert_eq!((android.platform, android.min_version.as_str()), (Platform::Android, "48"));
-        assert_eq!(android.opaque_part("corona_test_parameters"), Some(&[8, 1][..]));
-        let weights = android.risk_calculation.unwrap().minutes_at_attenuation_weights;
-        let attenuation = Range { min: 0.0, min_exclusive: false, max: 63.0, max_exclusive: true };
-        assert_eq!(weights, [Weighted { attenuation, weight: 0.8 }]);
-
-        let Ok(Configuration::V2(ios)) = Configuration::decode(&ios.encode_to_vec()) else {
-            panic!("not recognised");
-        };
-        assert_eq!((ios.platform, ios.min_version.as_str()), (Platform::Ios, "1.9.1"));
-    }
-}
+mod tests;

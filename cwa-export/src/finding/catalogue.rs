@@ -150,7 +150,7 @@ codes! {
         "Publish several files.";
     // 14: configuration
     NumberOutOfRange, "CWA-E1401", Error, "a parameter is out of its range",
-        "The German server refuses such a configuration before it signs it.",
+        "A number of downloads, detections, days or seconds that there cannot be.",
         "Correct the parameter; the message has the bound.";
     TooManyDecimals, "CWA-E1402", Error, "a weight has more than three decimals",
         "Weights are thousandths, so that every platform computes the same score.",
@@ -176,6 +176,132 @@ codes! {
     Opaque, "CWA-W1409", Note, "the content is of a kind that is not looked into",
         "Signed statistics, rules and certificates come in the same archives and under the same key.",
         "None needed.";
+    CategoryWeightOutOfRange, "CWA-E1410", Error, "the weight of a category is not 0.001 to 100",
+        "The German server refuses such a configuration before it signs it; the framework takes 0 to 100.",
+        "Correct the weight. The framework's own score does not use it.";
+    LevelScoreOutOfRange, "CWA-E1411", Error, "a level score is not 0 to 8",
+        "The framework's scores have this range; it refuses others.",
+        "Correct the score.";
+    RiskScoreOutOfRange, "CWA-E1412", Error, "a risk score is not 0 to 9999",
+        "The least risk score and the ends of risk classes have this range by the German server.",
+        "Correct the score.";
+    ThresholdOutOfRange, "CWA-E1413", Error, "an attenuation threshold is out of its range",
+        "0 to 100 dB by the German server for framework mode v1, 0 to 255 dB by the framework for v2.",
+        "Correct the threshold.";
+    DurationWeightOutOfRange, "CWA-E1414", Error, "the weight of a minute is not 0 to 1",
+        "Minutes near, middle and far count whole, in part, or not at all.",
+        "Correct the weight.";
+    BucketOffsetOutOfRange, "CWA-E1415", Error, "the bucket offset is not 0 or 1",
+        "Minutes that are added to the weighted time.",
+        "Write 0 or 1.";
+    DivisorOutOfRange, "CWA-E1416", Error, "the divisor of the risk score is not 1 to 1000",
+        "The combined score is divided by it.",
+        "Correct the divisor.";
+    NotANumber, "CWA-E1417", Error, "a parameter is infinite or no number",
+        "The format has room for such values. Nothing that is computed with one has a meaning, and comparisons with it are all false.",
+        "Write a number.";
+    WeightsNotMonotone, "CWA-W1418", Warning, "what is riskier counts less",
+        "The weight of a minute farther away is greater than of one nearer by, or the value of a higher transmission risk level is less than of a lower one. Published configurations had weights of 0.8 below 63 dB and 1.0 above.",
+        "None needed if it is meant; otherwise look for weights that changed places.";
+    ScoresNotMonotone, "CWA-W1419", Warning, "a level that is riskier scores less",
+        "Longer, nearer and more recent should not score less. The levels in the format run from far to near, and from old to recent, which is easily written the other way round.",
+        "Compare the order of the scores with the names of the levels.";
+    EntryTwice, "CWA-E1420", Error, "an entry stands in a list twice",
+        "Two risk classes or switches of one name, or two values of one level: which one counts depends on the reader.",
+        "Take one of them out.";
+    NameMissing, "CWA-E1421", Error, "a switch has no name",
+        "Apps look switches up by their label.",
+        "Give it a label, or take it out.";
+    ClassUnknown, "CWA-W1422", Warning, "a risk class has a name that apps do not know",
+        "The apps ask for the classes LOW and HIGH.",
+        "Call it LOW or HIGH.";
+    ClassUnreachable, "CWA-W1423", Warning, "no score is in a risk class",
+        "The greatest scores of all categories and 30 minutes in each range of attenuations do not reach its least score: nobody is ever warned by it.",
+        "Compare the divisor and the scores with the class.";
+    ScoreAboveClasses, "CWA-W1424", Warning, "scores reach beyond all risk classes",
+        "Both apps fail with a score that is above all classes; it happened with classes that ended at 72.",
+        "Let the highest class end at 9999.";
+    MinimumTooHigh, "CWA-W1425", Warning, "no exposure has the least risk score",
+        "The product of the greatest level scores is below it, so that the framework leaves every exposure out.",
+        "Lower min-risk-score, or raise the level scores.";
+    NothingCounts, "CWA-W1426", Warning, "every result is 0",
+        "A category, all minutes or all levels count nothing. German files for framework mode v2 keep the values of transmission risk levels in a file of their own, so that a part alone can look like this.",
+        "Give weights or values above 0, if this is the whole configuration.";
+    Placeholder, "CWA-W1427", Warning, "a parameter is a placeholder",
+        "`${NAME:default}` takes its value from the server's environment; what phones were given cannot be seen in the file. It is judged by its default.",
+        "Compare with the signed configuration.";
+    VersionsBackwards, "CWA-E1428", Error, "the oldest version allowed is newer than the newest",
+        "Every app is told to update, and there is nothing to update to.",
+        "Swap the versions.";
+    RevokedPackageInvalid, "CWA-E1429", Error, "a revoked package cannot be found",
+        "Phones find it by region, date, hour and entity tag; one of these is none.",
+        "Copy region, date and hour from the package's path, and the entity tag as it was served.";
+    CountryInvalid, "CWA-E1430", Error, "a country is no country code",
+        "Two capital letters, or `EUR` for the packages of all.",
+        "Correct the code.";
+    DetectionOff, "CWA-W1431", Warning, "exposure detection is switched off",
+        "No detection is allowed in 24 hours, so that nobody is warned.",
+        "Allow 1 to 6, unless it is meant.";
+    RangeMissing, "CWA-E1432", Error, "a range is absent",
+        "Absent counts as 0 to 0. In YAML a dash too many makes two entries out of one, each with one range; a published file had that.",
+        "Write both ranges into one entry.";
+    RangeEmpty, "CWA-E1433", Error, "no number is in a range",
+        "Its lower end is above its upper one, or both are the same and one does not belong to it.",
+        "Correct the ends.";
+    RangesOverlap, "CWA-E1434", Error, "two ranges overlap",
+        "What is in both belongs to whichever comes first in the file.",
+        "Let each range begin where the one before it ends, and only one of them hold the border.";
+    RangesGap, "CWA-W1435", Warning, "there is a gap between two ranges",
+        "A minute at such an attenuation counts nothing; such a time has no risk level.",
+        "Let each range begin where the one before it ends.";
+    RiskLevelUnknown, "CWA-E1436", Error, "a risk level is not low or high",
+        "There are 1, low, and 2, high.",
+        "Write 1 or 2.";
+    LevelsNotMonotone, "CWA-W1437", Warning, "a longer time has a lower risk level",
+        "Who met others for longer is told of less risk.",
+        "Look for levels that changed places.";
+    LevelUnreachable, "CWA-W1438", Warning, "a risk level is never reached",
+        "No range has it, or its range begins beyond what 30 minutes, the longest window, can give.",
+        "Compare the range with the weights and values.";
+    TimeBeyondLevels, "CWA-W1439", Warning, "a time can lie beyond all ranges",
+        "It has no risk level then: the longest of all are as none.",
+        "Let the highest range end far beyond.";
+    DayWithoutLevel, "CWA-W1440", Warning, "a day can have no risk level although its windows have one",
+        "The ranges of days begin above those of windows. On such days Android does not count the encounters, and iOS does.",
+        "Let both begin at the same time, unless it is meant: published configurations do this.";
+    FilterBeyondWeights, "CWA-W1441", Warning, "a filter counts minutes that have no weight",
+        "Windows pass it by minutes at attenuations that count nothing afterwards.",
+        "Let the filter's attenuations end where the weights do.";
+    PlatformsDiffer, "CWA-W1442", Note, "Android and iOS compute different things of this",
+        "Android evaluates only the first of several filters, and iOS takes whole minutes.",
+        "Use one filter, with an upper end that does not belong to it.";
+    TransmissionRiskLevelInvalid, "CWA-E1443", Error, "a transmission risk level is not 1 to 8",
+        "The German server encodes the levels 1 to 8 in its key files.",
+        "Correct the level.";
+    EncodingInvalid, "CWA-E1444", Error, "the encoding of transmission risk levels cannot be read back",
+        "Each pair of infectiousness and report type stands for one level, 1 to 8; two pairs of one level, or a level beyond, are none.",
+        "Compare the offsets with `transmission-risk-encoding.yaml` of the server that publishes the keys.";
+    InfectiousnessInvalid, "CWA-E1445", Error, "an infectiousness does not exist",
+        "There are 0, none; 1, standard; 2, high.",
+        "Write 0, 1 or 2.";
+    DaysInvalid, "CWA-E1446", Error, "days since onset are not -14 to 14",
+        "The framework refuses a mapping of others.",
+        "Take the entry out.";
+    ReportTypeInvalid, "CWA-E1447", Error, "a report type cannot stand here",
+        "Keys without a report type can be taken for 0 to 4; weights have 1 to 4. A revoked key counts nothing.",
+        "Write one of them.";
+    BucketCount, "CWA-E1448", Error, "there are not three thresholds and four weights",
+        "Three attenuations part four buckets; the framework refuses other numbers of them.",
+        "Write three thresholds and four weights.";
+    SummaryWeightOutOfRange, "CWA-E1449", Error, "a weight of daily summaries is not 0 to 2.5",
+        "The framework refuses others.",
+        "Correct the weight.";
+    WeightNegative, "CWA-E1450", Error, "a weight is negative",
+        "Being near others would lower the risk.",
+        "Write 0 or more.";
+    MissingReportTypeUnknown, "CWA-W1451", Note, "keys without a report type stay without one",
+        "The framework leaves keys of type UNKNOWN out.",
+        "None needed if every key has a report type, as the German server writes it.";
     // 15: lint of one file
     KeyDataLength, "CWA-E1501", Error, "key data is not 16 bytes",
         "A key has 16 bytes. Android stops reading the file at such a key, so that everything behind it is lost.",

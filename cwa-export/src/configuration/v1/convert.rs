@@ -54,6 +54,7 @@ impl ConfigurationV1 {
                     revoked_hour_packages: hours_from_wire(parameters.revoked_hour_packages),
                     download_timeout_in_seconds: parameters.download_timeout_in_seconds,
                     overall_timeout_in_seconds: parameters.overall_timeout_in_seconds,
+                    ..KeyDownloadParameters::default()
                 }
             }),
             ios_exposure_detection_parameters: wire.ios_exposure_detection_parameters.map(|parameters| {

@@ -1,0 +1,38 @@
+//! `cwa config`: application configuration, as apps fetch it and as the German server keeps it.
+
+mod inspect;
+mod lint;
+mod load;
+
+use cwa_export::finding::Finding;
+use serde::Serialize;
+
+use crate::args::{Answer, Global};
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Application configuration.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// What a configuration says, and what is wrong with it: signed or bare, v1 or v2, or YAML of the German server.
+    Inspect(inspect::InspectArguments),
+    /// Every bound and rule for parameters; exit code 1 if one is broken.
+    Lint(lint::LintArguments),
+}
+
+impl ConfigCommand {
+    pub(crate) fn run(&self, global: &Global, output: &mut Output) -> Result<Answer, Failure> {
+        match self {
+            Self::Inspect(arguments) => inspect::inspect(arguments, output),
+            Self::Lint(arguments) => lint::lint(arguments, global, output),
+        }
+    }
+}
+
+/// A finding, and the file it is about.
+#[derive(Serialize)]
+struct FileFinding {
+    file: String,
+    #[serde(flatten)]
+    finding: Finding,
+}
