@@ -135,7 +135,7 @@ enum Command {
     Keys(commands::keys::KeysCommand),
     /// Mirror a distribution: ask for what is new, check it, and put it in place whole.
     Fetch(commands::fetch::FetchArguments),
-    /// Application configuration: look into it, find mistakes.
+    /// Application configuration: look into it, find mistakes, compare.
     #[command(subcommand)]
     Config(commands::config::ConfigCommand),
     /// teleTANs: make some, and find out what is wrong with one.

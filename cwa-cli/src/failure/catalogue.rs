@@ -237,6 +237,12 @@ pub(crate) const FAILURES: &[FailureCode] = &[
         "It is neither version 1 nor 2, signed, bare, or in YAML.",
         "Check that it is the file you mean; statistics and rules come in the same archives.",
     ),
+    code(
+        "CWA-E0404",
+        "two configurations have nothing in common",
+        "They are of different versions, or different parts of one.",
+        "Compare two configurations of one version, or a part with the same part or with a whole one.",
+    ),
     // 05: risk
     code(
         "CWA-E0501",

@@ -1,5 +1,6 @@
 //! `cwa config`: application configuration, as apps fetch it and as the German server keeps it.
 
+mod diff;
 mod inspect;
 mod lint;
 mod load;
@@ -18,6 +19,8 @@ pub(crate) enum ConfigCommand {
     Inspect(inspect::InspectArguments),
     /// Every bound and rule for parameters; exit code 1 if one is broken.
     Lint(lint::LintArguments),
+    /// Which parameters differ, whatever the form of the files; exit code 1 if one does.
+    Diff(diff::DiffArguments),
 }
 
 impl ConfigCommand {
@@ -25,6 +28,7 @@ impl ConfigCommand {
         match self {
             Self::Inspect(arguments) => inspect::inspect(arguments, output),
             Self::Lint(arguments) => lint::lint(arguments, global, output),
+            Self::Diff(arguments) => diff::diff(arguments, output),
         }
     }
 }
