@@ -12,6 +12,7 @@ use crate::archive::{self, Archive, ArchiveError};
 use crate::batch::PublicationPolicy;
 use crate::configuration::Configuration;
 use crate::content::{ExportContent, ParseContentError};
+use crate::cosigning::CosigningPolicy;
 use crate::diagnose::Search;
 use crate::finding::{Code, Finding, Severity};
 use crate::header;
@@ -19,7 +20,7 @@ use crate::profile::{Profile, ThirdMember};
 use crate::signature_list::ParseSignatureListError;
 use crate::trust::TrustStore;
 use crate::verify::{
-    Capped, Judgement, ParseExportError, ParseSignedContentError, UnverifiedContent, UnverifiedExport,
+    Capped, Judgement, ParseExportError, ParseSignedContentError, Signer, UnverifiedContent, UnverifiedExport,
 };
 
 /// What a file is, told from its content.
@@ -80,6 +81,19 @@ pub enum Verdict {
     Unreadable,
 }
 
+impl Verdict {
+    /// The worse of two answers: unreadable, then invalid, then untrusted.
+    #[must_use]
+    pub const fn worse(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Unreadable, _) | (_, Self::Unreadable) => Self::Unreadable,
+            (Self::Invalid, _) | (_, Self::Invalid) => Self::Invalid,
+            (Self::Untrusted, _) | (_, Self::Untrusted) => Self::Untrusted,
+            (Self::Valid, Self::Valid) => Self::Valid,
+        }
+    }
+}
+
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -103,7 +117,7 @@ pub enum Reader {
 }
 
 impl Reader {
-    const fn refuses(refuses: bool) -> Self {
+    pub(crate) const fn refuses(refuses: bool) -> Self {
         if refuses { Self::Refuses } else { Self::Accepts }
     }
 }
@@ -130,8 +144,20 @@ pub struct Report {
     pub reader: Option<Reader>,
     /// Name of the key that signed it, whatever the answer.
     pub trusted_key: Option<String>,
+    /// Which trusted key made which signature, in the order of the file; the first is [`trusted_key`](Self::trusted_key).
+    pub signers: Vec<SignedWith>,
     /// What was found, in the order of the checks.
     pub findings: Vec<Finding>,
+}
+
+/// Which trusted key made which signature.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct SignedWith {
+    /// The number of the signature in `export.sig`, from 1.
+    pub signature: usize,
+    /// The key's name in the trust store.
+    pub trusted_key: String,
 }
 
 /// How a file is judged.
@@ -149,13 +175,14 @@ pub struct Audit<'a> {
     profile: Profile,
     now: Option<UnixTime>,
     expects_test_keys: bool,
+    cosigners: Option<&'a CosigningPolicy>,
 }
 
 impl<'a> Audit<'a> {
     /// Judges by the strict profile, with these keys.
     #[must_use]
     pub const fn new(trusted: &'a TrustStore) -> Self {
-        Self { trusted, profile: Profile::Strict, now: None, expects_test_keys: false }
+        Self { trusted, profile: Profile::Strict, now: None, expects_test_keys: false, cosigners: None }
     }
 
     /// Judges by another profile.
@@ -176,6 +203,13 @@ impl<'a> Audit<'a> {
     #[must_use]
     pub const fn expect_test_keys(mut self) -> Self {
         self.expects_test_keys = true;
+        self
+    }
+
+    /// Wants the keys of one of these sets to have signed, all of them.
+    #[must_use]
+    pub const fn cosigners(mut self, policy: &'a CosigningPolicy) -> Self {
+        self.cosigners = Some(policy);
         self
     }
 
@@ -284,6 +318,13 @@ impl<'a> Audit<'a> {
             Ok(judgement) => judgement,
             Err(report) => return report,
         };
+        // Where no trusted key signed at all, that is said already.
+        if let Some(policy) = self.cosigners
+            && !judgement.signers.is_empty()
+            && !policy.is_met_by(judgement.signers.iter().map(|signer| &signer.key))
+        {
+            judgement.find(Code::NotCosigned, format!("not all keys of one set have signed: {policy}"));
+        }
         if !judgement.unexplained.is_empty() {
             let members = archive.map(archive::other_contents).unwrap_or_default();
             let search = Search::new(content, &members, self.trusted);
@@ -375,8 +416,11 @@ impl<'a> Audit<'a> {
             let message = format!("{} would take this file all the same", self.profile);
             judgement.find(Code::ReaderTakesInvalid, message);
         }
-        let trusted_key = judgement.signed_by.map(|(key, _)| key.id);
-        Report { kind: Some(kind), verdict, reader, trusted_key, findings: judgement.findings }
+        let signed_with =
+            |signer: Signer| SignedWith { signature: signer.signature, trusted_key: signer.key.id };
+        let signers: Vec<SignedWith> = judgement.signers.into_iter().map(signed_with).collect();
+        let trusted_key = signers.first().map(|signer| signer.trusted_key.clone());
+        Report { kind: Some(kind), verdict, reader, trusted_key, signers, findings: judgement.findings }
     }
 
     fn unreadable(&self, kind: Option<Kind>, code: Code, error: &dyn core::error::Error) -> Report {
@@ -394,6 +438,7 @@ impl<'a> Audit<'a> {
             verdict: Verdict::Unreadable,
             reader,
             trusted_key: None,
+            signers: Vec::new(),
             findings: vec![Finding::new(code, message)],
         }
     }

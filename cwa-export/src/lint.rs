@@ -24,7 +24,7 @@ use serde::Serialize;
 
 use crate::archive::Archive;
 use crate::audit::{Audit, Report};
-use crate::content::ExportContent;
+use crate::content::{ExportContent, ParseContentError};
 use crate::finding::{Code, Finding};
 use crate::header;
 use crate::key::RawKey;
@@ -117,6 +117,23 @@ impl Lint {
             sink.soften(Code::Unsigned);
         }
         self.content(sink, Some(export_bin), export_bin.len());
+    }
+
+    /// Keeps what [`finish`](Self::finish) compares of an export, and tells nothing about the file itself.
+    ///
+    /// # Errors
+    ///
+    /// [`ParseContentError`] if it cannot be read; then nothing is kept.
+    pub fn keep(&mut self, name: &str, export_bin: &[u8]) -> Result<(), ParseContentError> {
+        let content = ExportContent::parse(export_bin)?;
+        let file = u32::try_from(self.files.len()).unwrap_or(u32::MAX);
+        for (revised, raw, number) in (content.raw_keys().zip(1..).map(|(raw, number)| (false, raw, number)))
+            .chain(content.raw_revised_keys().zip(1..).map(|(raw, number)| (true, raw, number)))
+        {
+            self.keys.extend(SeenKey::of(&raw, file, (revised, number)));
+        }
+        self.files.push(FileFacts::of(name, &content));
+        Ok(())
     }
 
     /// Compares the files with one another, and gives everything that was found: file by file in the order in which they

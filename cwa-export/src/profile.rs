@@ -25,6 +25,8 @@
 //! | rolling period 0 | taken as 144 | file refused | not looked at | not said | not said | file refused |
 //! | rolling period over 144 | key skipped | file refused | not looked at | not said | not said | file refused |
 //! | negative start interval | file refused | not said | not looked at | key dropped | not said | not said |
+//! | a batch that is not whole | taken | refused | not looked at | taken | taken | refused |
+//! | two files of one window | taken | second passed over | not looked at | taken | taken | second passed over |
 
 use core::fmt;
 use core::str::FromStr;
@@ -174,10 +176,13 @@ const LENIENT: &[Code] = &[
     Code::LegacySignatureInfo,
     Code::KeyInvalid,
     Code::DuplicateKey,
+    Code::SameWindow,
+    Code::BatchIncomplete,
+    Code::Contradiction,
 ];
 
 /// What keeps a file from being valid under every profile, whatever its reader does.
-const NEVER_VALID: &[Code] = &[Code::Unsigned, Code::SignatureCount];
+const NEVER_VALID: &[Code] = &[Code::Unsigned, Code::SignatureCount, Code::NotCosigned];
 
 /// What one published reader does.
 #[derive(Debug)]
@@ -283,7 +288,13 @@ const ANDROID: ReaderRules = ReaderRules {
     refuses_key: |error| {
         matches!(error, KeyError::Missing | KeyError::Length { .. } | KeyError::RollingPeriod(_))
     },
-    refuses: &[Code::Unsigned, Code::SignatureCount],
+    refuses: &[
+        Code::Unsigned,
+        Code::SignatureCount,
+        Code::NotCosigned,
+        Code::SameWindow,
+        Code::BatchIncomplete,
+    ],
 };
 
 const CWA: ReaderRules = ReaderRules {

@@ -12,6 +12,7 @@ mod reader;
 use cwa_crypto::DiagnosisKey;
 
 use crate::content::{ExportContent, ParseContentError};
+use crate::cosigning::CosigningPolicy;
 use crate::finding::Finding;
 use crate::header::{self, HeaderError};
 use crate::signature::SignatureInfo;
@@ -110,6 +111,16 @@ impl<'a> VerifiedExport<'a> {
     /// The keys as a device takes them, in the order of the file.
     pub fn keys(&self) -> impl Iterator<Item = DiagnosisKey> + use<'a> {
         self.content.keys()
+    }
+
+    /// Goes on only if all keys that must sign together have.
+    ///
+    /// # Errors
+    ///
+    /// [`VerifyError::NotCosigned`] if no set of the policy is complete.
+    pub fn cosigned(self, policy: &CosigningPolicy) -> Result<Self, VerifyError> {
+        let signers = self.signed_by.signers.iter().map(|signer| &signer.key);
+        if policy.is_met_by(signers) { Ok(self) } else { Err(VerifyError::NotCosigned) }
     }
 
     /// Everything else that the export says.
@@ -217,8 +228,22 @@ pub struct SignedBy {
     pub key: TrustedKey,
     /// How it was found.
     pub look_up: LookUp,
+    /// Every signature that a trusted key made; the first is the one above.
+    pub signers: Vec<Signer>,
     /// What else was found; no errors among it.
     pub findings: Vec<Finding>,
+}
+
+/// Which key made which signature.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Signer {
+    /// The number of the signature in `export.sig`, from 1; publishers put their newest key first.
+    pub signature: usize,
+    /// The key.
+    pub key: TrustedKey,
+    /// How it was found.
+    pub look_up: LookUp,
 }
 
 /// Why the two files of an export cannot be read.
@@ -261,6 +286,9 @@ pub enum VerifyError {
     /// A key of the store is named, and did not make the signature.
     #[error("no signature of this file verifies")]
     SignatureMismatch,
+    /// Trusted keys signed, but not all that must.
+    #[error("not all keys that must sign together have signed this file")]
+    NotCosigned,
     /// A rule was broken.
     #[error("the file breaks {} rules; the first: {}", findings.len(), findings.first().map_or("", |finding| finding.message.as_str()))]
     Refused {

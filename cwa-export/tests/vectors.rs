@@ -202,6 +202,59 @@ fn readers() {
 }
 
 #[test]
+fn files_together() {
+    use cwa_export::audit::{Audit, Verdict as Judged};
+    use cwa_export::cosigning::CosigningPolicy;
+    use cwa_export::profile::Profile;
+    use cwa_export::set::FileSet;
+    let text = |value: &Value, name: &str| value[name].as_str().unwrap().to_owned();
+    run("export.together", |group, test| {
+        let key = |data: &Value| {
+            let mut key = TrustedKey::from_pem(text(data, "name"), &text(data, "pem")).unwrap();
+            key.verification_key_id = Some(text(data, "verification_key_id"));
+            key.verification_key_version = Some(text(data, "verification_key_version"));
+            key
+        };
+        let trusted: TrustStore = group.data["trusted_keys"].as_array().unwrap().iter().map(key).collect();
+        let policy: Option<CosigningPolicy> =
+            test.input.get("require").map(|require| require.as_str().unwrap().parse().unwrap());
+        let files: Vec<(String, Vec<u8>, Vec<u8>)> = test.input["files"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|file| {
+                let bytes = |name| hex::decode(text(file, name)).unwrap();
+                (text(file, "name"), bytes("export_bin"), bytes("export_sig"))
+            })
+            .collect();
+        let mut set = FileSet::default();
+        for (name, export_bin, _) in &files {
+            set.insert(name, export_bin).unwrap();
+        }
+        let compared = set.compare();
+        let about = format!("tc{}: {}", test.tc_id, test.comment);
+        for profile in Profile::ALL {
+            let mut audit = Audit::new(&trusted).profile(*profile);
+            if let Some(policy) = &policy {
+                audit = audit.cosigners(policy);
+            }
+            let mut verdict = if files.len() > 1 { compared.judge(*profile).verdict } else { Judged::Valid };
+            for (_, export_bin, export_sig) in &files {
+                verdict = verdict.worse(audit.files(export_bin, Some(export_sig)).verdict);
+            }
+            let expected = test.expected["verdict"][profile.name()].as_str().unwrap();
+            assert_eq!(verdict.to_string(), expected, "{about}, by {profile}");
+        }
+        if let Some(signers) = test.expected.get("signers") {
+            let (_, export_bin, export_sig) = &files[0];
+            let found = Audit::new(&trusted).files(export_bin, Some(export_sig)).signers;
+            assert_eq!(serde_json::to_value(found).unwrap(), *signers, "{about}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn explanations() {
     use cwa_export::audit::{Audit, Verdict};
     use cwa_export::finding::Code;

@@ -42,6 +42,7 @@ const FAMILIES: &[Family] = &[
         "export.reader",
         "signed key files and archives: which are valid, and which published readers take",
     ),
+    family("export.together", "files handed over together and keys that sign together: who takes them"),
     family("export.explanation", "what is said about the mistakes of producers"),
     family("config.lint", "application configurations of both versions: every finding, and no other"),
     family("export.submission", "uploads of keys: which are taken, and what of them"),

@@ -141,6 +141,12 @@ pub(crate) const FAILURES: &[FailureCode] = &[
     ),
     code("CWA-E0303", "no profile was given", "--profile is empty.", "Name a profile, or leave it out."),
     code(
+        "CWA-E0304",
+        "one signature was given for several files",
+        "`export.sig` belongs to one `export.bin`.",
+        "Give archives, or one bare file at a time.",
+    ),
+    code(
         "CWA-E0310",
         "a package could not be made",
         "The signer refused, or the content is larger than an archive can hold.",

@@ -10,9 +10,11 @@ use cwa_export::audit::{Audit, Report};
 use cwa_export::batch::{Hour, PendingKey, PublicationPolicy};
 use cwa_export::configuration::Configuration;
 use cwa_export::content::ParseContentError;
+use cwa_export::cosigning::{CosigningPolicy, CosigningPolicyError};
 use cwa_export::finding::{Code, Finding};
 use cwa_export::lint::{Lint, LintFinding, LintProfile, LintProfileError};
 use cwa_export::p256::pkcs8::EncodePublicKey as _;
+use cwa_export::set::FileSet;
 use cwa_export::submission::{PerKeyPadding, Submission, SubmissionError, SubmissionPolicy};
 use cwa_export::verify::{ParseExportError, Profile, VerifyError};
 use cwa_export::{Archive, TrustStore, TrustedKey, UnverifiedExport, VerifiedExport};
@@ -29,6 +31,7 @@ pub(super) fn run(family: &str, group: &Group, test: &Test) -> Outcome {
         "export.archive" => archive(input, expected),
         "export.lint" => lint(input, expected),
         "export.reader" => readers(group, input, expected),
+        "export.together" => together(group, input, expected),
         "export.explanation" => explanation(group, input, expected),
         "config.lint" => lint_configuration(input, expected),
         "export.public_key" => public_key(input, expected),
@@ -165,6 +168,48 @@ fn readers(group: &Group, input: &Value, expected: &Value) -> Result<(), Problem
     }
     same("verdict", &verdicts, &member(expected, "verdict")?)?;
     Ok(same("reader", &answers, &optional(expected, "reader")?.unwrap_or_default())?)
+}
+
+/// Who takes files that are handed over together, and who made their signatures.
+fn together(group: &Group, input: &Value, expected: &Value) -> Result<(), Problem> {
+    let keys: Vec<Value> =
+        group.data.get("trusted_keys").and_then(Value::as_array).cloned().unwrap_or_default();
+    let key = |data: &Value| {
+        let pem = member::<String>(data, "pem")?;
+        let mut key =
+            TrustedKey::from_pem(member::<String>(data, "name")?, &pem).map_err(refused("public_key"))?;
+        key.verification_key_id = optional(data, "verification_key_id")?;
+        key.verification_key_version = optional(data, "verification_key_version")?;
+        Ok(key)
+    };
+    let trusted: TrustStore = keys.iter().map(key).collect::<Result<_, Problem>>()?;
+    let policy: Option<CosigningPolicy> = optional::<String>(input, "require")?
+        .map(|sets| sets.parse().map_err(|error: CosigningPolicyError| error.to_string()))
+        .transpose()?;
+    let (mut set, mut files) = (FileSet::default(), Vec::new());
+    for file in member::<Vec<Value>>(input, "files")? {
+        let (export_bin, export_sig) = (bytes(&file, "export_bin")?, bytes(&file, "export_sig")?);
+        set.insert(&member::<String>(&file, "name")?, &export_bin).map_err(refused("payload"))?;
+        files.push(Package::Files(export_bin, export_sig));
+    }
+    let compared = set.compare();
+    let (mut verdicts, mut signers) = (BTreeMap::new(), None);
+    for profile in Profile::ALL {
+        let mut audit = Audit::new(&trusted).profile(*profile);
+        if let Some(policy) = &policy {
+            audit = audit.cosigners(policy);
+        }
+        let mut verdict = compared.judge(*profile).verdict;
+        for report in files.iter().map(|file| file.judge(audit)) {
+            verdict = verdict.worse(report.verdict);
+            signers = signers.or(Some(report.signers));
+        }
+        verdicts.insert(profile.to_string(), verdict.to_string());
+    }
+    if let Some(asked) = optional::<Value>(expected, "signers")? {
+        same("signers", &json!(signers.unwrap_or_default()), &asked)?;
+    }
+    Ok(same("verdict", &verdicts, &member(expected, "verdict")?)?)
 }
 
 /// What is said about the mistake of a producer.

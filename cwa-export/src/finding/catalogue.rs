@@ -129,6 +129,9 @@ codes! {
     ContentSigNotVerified, "CWA-W1218", Note, "content.sig was not verified",
         "It is a CMS signature under the government's certificates. Whether it is right is not looked at.",
         "`openssl cms -verify -binary -inform DER -in content.sig -content export.bin -CAfile FILE` verifies it.";
+    NotCosigned, "CWA-E1219", Error, "not all keys that must sign have signed",
+        "`--require` names sets of keys, and of none of them all have made a signature that verifies.",
+        "Do not use the file, or correct the sets if the publisher has replaced a key.";
     // 13: keys
     KeyInvalid, "CWA-E1301", Error, "a key cannot be used",
         "Its key data is not 16 bytes, or a number is out of its range. Android stops reading at such a key, so that everything behind it is lost.",

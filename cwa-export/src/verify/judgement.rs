@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use p256::ecdsa::Signature;
 
-use super::{SignedBy, VerifyError};
+use super::{SignedBy, Signer, VerifyError};
 use crate::content::{Anomalies, ExportContent};
 use crate::finding::{Code, Finding, Severity};
 use crate::key::{ExportKey, RawKey};
@@ -24,7 +24,8 @@ pub(super) struct Listed<'a> {
 pub(crate) struct Judgement {
     profile: Profile,
     pub(crate) findings: Vec<Finding>,
-    pub(crate) signed_by: Option<(TrustedKey, LookUp)>,
+    /// Who made which signature, in the order of the file.
+    pub(crate) signers: Vec<Signer>,
     /// Signatures, by number, that no trusted key made.
     pub(crate) unexplained: Vec<(usize, Signature)>,
     /// Whether the profile's reader refuses the file, which is less than that it is not valid.
@@ -36,7 +37,7 @@ impl Judgement {
         Self {
             profile,
             findings: Vec::new(),
-            signed_by: None,
+            signers: Vec::new(),
             unexplained: Vec::new(),
             reader_refuses: false,
         }
@@ -79,9 +80,8 @@ impl Judgement {
             _ => return Err(VerifyError::Refused { findings: refused }),
         }
         let findings = core::mem::take(&mut self.findings);
-        self.signed_by
-            .map(|(key, look_up)| SignedBy { key, look_up, findings })
-            .ok_or(VerifyError::NoTrustedKey)
+        let Signer { key, look_up, .. } = self.signers.first().cloned().ok_or(VerifyError::NoTrustedKey)?;
+        Ok(SignedBy { key, look_up, signers: self.signers, findings })
     }
 
     /// The rules for `export.bin` alone.
@@ -299,10 +299,6 @@ impl Judgement {
     }
 
     fn conclude(&mut self, outcomes: &[(usize, Option<Signature>, Outcome)]) {
-        self.signed_by = outcomes.iter().find_map(|(_, _, outcome)| match outcome {
-            Outcome::Verified(key, look_up) => Some((TrustedKey::clone(key), *look_up)),
-            _ => None,
-        });
         let made_one: BTreeSet<&str> = outcomes
             .iter()
             .filter_map(|(_, _, outcome)| match outcome {
@@ -336,13 +332,14 @@ impl Judgement {
         }
         // A profile that lets pass how a signature is written does not let pass that nobody made it.
         let is_refused = self.findings.iter().any(|finding| finding.severity == Severity::Error);
-        if self.signed_by.is_none() && !is_refused {
+        if self.signers.is_empty() && !is_refused {
             self.find(Code::SignatureMismatch, "no signature can be read, so nothing shows who signed");
         }
     }
 
     /// Which key made a signature.
     pub(super) fn of_key(&mut self, number: usize, key: &TrustedKey, look_up: LookUp) {
+        self.signers.push(Signer { signature: number, key: key.clone(), look_up });
         let environment = key.environment;
         let message = format!("signature {number} was made by {}, found by {look_up}", key.id);
         if look_up == LookUp::IdVersion && environment != Environment::Given {

@@ -86,9 +86,6 @@ impl Judgement {
         let number = tried.number;
         if let Outcome::Verified(key, look_up) = &tried.outcome {
             self.of_key(number, key, *look_up);
-            if self.signed_by.is_none() {
-                self.signed_by = Some((TrustedKey::clone(key), *look_up));
-            }
             return;
         }
         if let Err(error) = &tried.read {
@@ -138,10 +135,10 @@ fn candidates<'a>(
 /// Keeps what verified under the key that made the first signature.
 fn under_one_key(tried: &mut [Tried<'_>]) {
     let Some(Outcome::Verified(first, _)) = tried.first().map(|tried| &tried.outcome) else { return };
-    let one = first.verifying_key;
+    let (one, id) = (first.verifying_key, first.id.clone());
     for tried in tried {
         if matches!(&tried.outcome, Outcome::Verified(key, _) if key.verifying_key != one) {
-            tried.outcome = Outcome::NoKey;
+            tried.outcome = Outcome::Mismatch { keys: vec![id.clone()], named: true };
         }
     }
 }

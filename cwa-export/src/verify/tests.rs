@@ -43,6 +43,7 @@ fn codes(error: VerifyError) -> Vec<Code> {
         VerifyError::Refused { findings } => findings.iter().map(|finding| finding.code).collect(),
         VerifyError::NoTrustedKey => vec![Code::NoTrustedKey],
         VerifyError::SignatureMismatch => vec![Code::SignatureMismatch],
+        VerifyError::NotCosigned => vec![Code::NotCosigned],
     }
 }
 
@@ -288,4 +289,16 @@ proptest! {
         let expected: Vec<_> = repeated.map(|(key, _)| format!("key {key} occurs more than once")).collect();
         prop_assert_eq!(named, expected);
     }
+}
+
+#[test]
+fn keys_come_out_of_a_cosigned_export_only_if_all_have_signed() {
+    let files = files(&[&signer(7), &signer(8)]);
+    let cosigned = |trusted: &[u8], policy: &str| {
+        let verified = verify(&files.export_bin, &files.export_sig, &store(trusted)).unwrap();
+        verified.cosigned(&policy.parse().unwrap()).map(|verified| verified.keys().count())
+    };
+    assert_eq!(cosigned(&[7, 8], "key 7+key 8"), Ok(2));
+    assert_eq!(cosigned(&[7, 8], "key 9,key 8"), Ok(2));
+    assert_eq!(cosigned(&[7, 8], "key 7+key 9"), Err(VerifyError::NotCosigned));
 }

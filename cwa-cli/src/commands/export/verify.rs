@@ -1,9 +1,13 @@
-//! `cwa export verify`: may a device trust this package?
+//! `cwa export verify`: may a device trust these packages?
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
-use cwa_export::audit::{Audit, Reader, Report, Verdict};
+use cwa_export::Archive;
+use cwa_export::audit::{Audit, Kind, Reader, Report, Verdict};
+use cwa_export::cosigning::CosigningPolicy;
 use cwa_export::finding::Finding;
+use cwa_export::set::{Compared, FileSet, SetReport};
 use cwa_export::verify::Profile;
 use serde::Serialize;
 
@@ -16,23 +20,50 @@ use crate::output::{Output, style};
 /// Arguments of `cwa export verify`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct VerifyArguments {
-    #[command(flatten)]
-    package: PackageArguments,
+    /// ZIP archives, or bare export.bin; - is standard input. Several are also judged together: complete batches, files that
+    /// Android takes for one, keys that stand in two of them.
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// The export.sig of one bare export.bin.
+    #[arg(long, value_name = "FILE")]
+    signature: Option<PathBuf>,
     /// By whose rules: strict; lenient, for deviations that publishers are known for; or what one published reader takes:
     /// apple, android, cwa, google, microg, nl. Several (--profile apple,android) stand side by side, and the file must be
     /// valid under all.
     #[arg(long, value_name = "NAMES", default_value = "strict", value_delimiter = ',')]
     profile: Vec<Profile>,
+    /// Which keys must have signed: of one of these sets all, as in 262-v1+262-v2,262-v3. A key is named by id and version, or
+    /// by its name in the trust store.
+    #[arg(long, value_name = "SETS", help_heading = "Trust")]
+    require: Option<CosigningPolicy>,
     #[command(flatten)]
     trust: TrustArguments,
 }
 
-/// The answer of `cwa export verify`; with several profiles, that of the strictest.
+/// The answer of `cwa export verify` about one file; with several profiles, that of the strictest.
 #[derive(Serialize)]
 struct Verified {
     #[serde(flatten)]
     report: Report,
     profiles: Vec<OfProfile>,
+}
+
+/// The answer about several files.
+#[derive(Serialize)]
+struct VerifiedTogether {
+    verdict: Verdict,
+    /// What was found about the files together.
+    findings: Vec<Finding>,
+    /// The same by profile.
+    profiles: Vec<OfProfile>,
+    files: Vec<VerifiedFile>,
+}
+
+#[derive(Serialize)]
+struct VerifiedFile {
+    file: String,
+    #[serde(flatten)]
+    verified: Verified,
 }
 
 #[derive(Serialize)]
@@ -49,8 +80,11 @@ pub(super) fn verify(
     global: &Global,
     output: &mut Output,
 ) -> Result<Answer, Failure> {
+    if arguments.signature.is_some() && arguments.files.len() > 1 {
+        let message = "--signature names the signature of one file, and there are several";
+        return Err(Failure::usage("CWA-E0304", message).help("give archives, or one bare file at a time"));
+    }
     let store = arguments.trust.store()?;
-    let package = arguments.package.read()?;
     let mut audit = Audit::new(&store);
     if let Some(now) = global.now {
         audit = audit.now(now);
@@ -58,9 +92,37 @@ pub(super) fn verify(
     if arguments.trust.expects_test_keys() {
         audit = audit.expect_test_keys();
     }
-    let mut reports = arguments.profile.iter().map(|profile| {
+    if let Some(policy) = &arguments.require {
+        audit = audit.cosigners(policy);
+    }
+    let mut set = FileSet::default();
+    let mut files = Vec::new();
+    for file in &arguments.files {
+        let package = PackageArguments { file: file.clone(), signature: arguments.signature.clone() };
+        let (name, package) = (package.name(), package.read()?);
+        let verified = verify_one(&package, &audit, &arguments.profile)?;
+        if arguments.files.len() > 1 && verified.report.kind == Some(Kind::ExposureKeys) {
+            join(&mut set, &name, &package);
+        }
+        files.push(VerifiedFile { file: name, verified });
+    }
+    let quiet = global.quiet;
+    if let ([only], 1) = (files.as_slice(), arguments.files.len()) {
+        let document = &only.verified;
+        output.answer("cwa.export.verify/1", document, |text| {
+            write_report(text, &only.file, document, quiet)
+        })?;
+        return Ok(answer(document.report.verdict));
+    }
+    let document = together(files, &set.compare(), &arguments.profile);
+    output.answer("cwa.export.verify/1", &document, |text| write_together(text, &document, quiet))?;
+    Ok(answer(document.verdict))
+}
+
+fn verify_one(package: &Package, audit: &Audit<'_>, profiles: &[Profile]) -> Result<Verified, Failure> {
+    let mut reports = profiles.iter().map(|profile| {
         let audit = audit.profile(*profile);
-        let report = match &package {
+        let report = match package {
             Package::Archive(bytes) => audit.archive(bytes),
             Package::Files { export_bin, export_sig } => audit.files(export_bin, export_sig.as_deref()),
         };
@@ -77,43 +139,92 @@ pub(super) fn verify(
     }
     // The first of the worst, so that its findings say why.
     let report = others.into_iter().map(|(_, report)| report).fold(first.1, |worst, report| {
-        if badness(report.verdict) > badness(worst.verdict) { report } else { worst }
+        if worst.verdict.worse(report.verdict) == worst.verdict { worst } else { report }
     });
-    let answer = match report.verdict {
+    Ok(Verified { report, profiles })
+}
+
+/// Takes a package into the set; what cannot be read is said of the file itself.
+fn join(set: &mut FileSet, name: &str, package: &Package) {
+    match package {
+        Package::Files { export_bin, .. } => set.insert(name, export_bin).unwrap_or(()),
+        Package::Archive(bytes) => {
+            if let Ok(archive) = Archive::read(bytes) {
+                set.insert(name, archive.export_bin()).unwrap_or(());
+            }
+        }
+    }
+}
+
+/// The files and what they are together; the worst verdict of all.
+fn together(files: Vec<VerifiedFile>, set: &Compared, profiles: &[Profile]) -> VerifiedTogether {
+    let sets: Vec<(Profile, SetReport)> =
+        profiles.iter().map(|profile| (*profile, set.judge(*profile))).collect();
+    let verdict = files.iter().map(|file| file.verified.report.verdict);
+    let verdict = verdict.chain(sets.iter().map(|(_, set)| set.verdict)).fold(Verdict::Valid, Verdict::worse);
+    // Of the set alone, the first of the worst.
+    let findings = sets.iter().find(|(_, set)| set.verdict != Verdict::Valid).or_else(|| sets.first());
+    let findings = findings.map(|(_, set)| set.findings.clone()).unwrap_or_default();
+    let profiles = sets
+        .into_iter()
+        .map(|(profile, set)| {
+            let name = profile.name();
+            let of_files =
+                || files.iter().flat_map(|file| &file.verified.profiles).filter(|of| of.name == name);
+            let refuses = of_files().any(|of| of.reader == Some(Reader::Refuses));
+            let is_known = of_files().all(|of| of.reader.is_some());
+            OfProfile {
+                name,
+                verdict: of_files().map(|of| of.verdict).fold(set.verdict, Verdict::worse),
+                reader: if refuses { Some(Reader::Refuses) } else { set.reader.filter(|_| is_known) },
+                findings: set.findings,
+            }
+        })
+        .collect();
+    VerifiedTogether { verdict, findings, profiles, files }
+}
+
+const fn answer(verdict: Verdict) -> Answer {
+    match verdict {
         Verdict::Valid => Answer::Yes,
         Verdict::Invalid => Answer::No,
         Verdict::Untrusted => Answer::Untrusted,
         Verdict::Unreadable => Answer::Unreadable,
-    };
-    let name = arguments.package.name();
-    let document = Verified { report, profiles };
-    let quiet = global.quiet;
-    output.answer("cwa.export.verify/1", &document, |text| write_report(text, &name, &document, quiet))?;
-    Ok(answer)
-}
-
-const fn badness(verdict: Verdict) -> u8 {
-    match verdict {
-        Verdict::Valid => 0,
-        Verdict::Untrusted => 1,
-        Verdict::Invalid => 2,
-        Verdict::Unreadable => 3,
     }
 }
 
 fn write_report(text: &mut dyn Write, name: &str, verified: &Verified, quiet: bool) -> io::Result<()> {
     let report = &verified.report;
-    let style = if report.verdict == Verdict::Valid { style::GOOD } else { style::BAD };
     let kind = report.kind.map_or_else(String::new, |kind| format!(", {kind}"));
     let key = match &report.trusted_key {
         Some(key) => format!(", signed by {key}"),
         None => String::new(),
     };
-    writeln!(text, "{style}{}{style:#}: {name}{kind}{key}", report.verdict)?;
+    write_verdict(text, report.verdict, &format!("{name}{kind}{key}"))?;
     if quiet {
         return Ok(());
     }
-    match verified.profiles.as_slice() {
+    write_profiles(text, &verified.profiles)
+}
+
+fn write_together(text: &mut dyn Write, together: &VerifiedTogether, quiet: bool) -> io::Result<()> {
+    for file in &together.files {
+        write_report(text, &file.file, &file.verified, quiet)?;
+    }
+    write_verdict(text, together.verdict, &format!("{} files together", together.files.len()))?;
+    if quiet {
+        return Ok(());
+    }
+    write_profiles(text, &together.profiles)
+}
+
+fn write_verdict(text: &mut dyn Write, verdict: Verdict, about: &str) -> io::Result<()> {
+    let style = if verdict == Verdict::Valid { style::GOOD } else { style::BAD };
+    writeln!(text, "{style}{verdict}{style:#}: {about}")
+}
+
+fn write_profiles(text: &mut dyn Write, profiles: &[OfProfile]) -> io::Result<()> {
+    match profiles {
         [only] => {
             if let Some(reader) = only.reader {
                 writeln!(text, "  {} {reader} it", only.name)?;
