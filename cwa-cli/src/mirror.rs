@@ -115,6 +115,19 @@ impl Run {
     }
 }
 
+/// What a mirror noted of a file when it put it in place.
+#[derive(Debug)]
+pub(crate) struct RecordedFile {
+    pub(crate) path: String,
+    pub(crate) sha256: String,
+    pub(crate) etag: Option<String>,
+}
+
+/// What the mirror in `directory` noted of its files; nothing if it is no mirror.
+pub(crate) fn recorded(directory: &Path) -> Result<Vec<RecordedFile>, Failure> {
+    Ok(State::read(directory)?.into_iter().flat_map(State::into_files).collect())
+}
+
 /// How a mirror is made.
 #[derive(Debug)]
 pub(crate) struct Mirror<'a> {

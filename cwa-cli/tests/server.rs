@@ -17,6 +17,9 @@ mod support;
 
 #[path = "server/admin.rs"]
 mod admin;
+#[cfg(feature = "cli")]
+#[path = "server/audit.rs"]
+mod audit;
 #[path = "server/distribution.rs"]
 mod distribution;
 #[cfg(feature = "cli")]

@@ -116,14 +116,14 @@ impl<'a> CorpusAudit<'a> {
 }
 
 /// Something that was found in a distribution.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct CorpusFinding {
-    /// The file it is about; empty for the distribution as a whole.
-    pub file: String,
     /// Code, weight, and one sentence.
     #[serde(flatten)]
     pub finding: Finding,
+    /// The file it is about; empty for the distribution as a whole.
+    pub file: String,
 }
 
 /// The files of a distribution, as far as they are kept.
@@ -347,10 +347,10 @@ fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-/// Findings, with a bound for each code.
+/// Findings by file, with a bound for each code.
 #[derive(Debug, Default)]
 struct Sink {
-    findings: BTreeSet<CorpusFinding>,
+    findings: BTreeSet<(String, Finding)>,
 }
 
 impl Sink {
@@ -371,32 +371,28 @@ impl Sink {
     }
 
     fn push(&mut self, file: &str, finding: Finding) {
-        self.findings.insert(CorpusFinding { file: file.to_owned(), finding });
+        self.findings.insert((file.to_owned(), finding));
     }
 
     /// By file and code; what is more than the bound is counted. The order in which files came does not decide which are
     /// told.
     fn finish(self) -> Vec<CorpusFinding> {
         let mut counts: BTreeMap<(Code, Severity), usize> = BTreeMap::new();
-        let mut told = Vec::new();
-        for found in self.findings {
-            let count = counts.entry((found.finding.code, found.finding.severity)).or_default();
+        let mut told = BTreeSet::new();
+        for (file, finding) in self.findings {
+            let count = counts.entry((finding.code, finding.severity)).or_default();
             *count = count.saturating_add(1);
             if *count <= Self::MAX {
-                told.push(found);
+                told.insert((file, finding));
             }
         }
         for ((code, severity), count) in counts {
             if let Some(more @ 1..) = count.checked_sub(Self::MAX) {
                 let message = format!("and {more} more: {}", code.explanation().title);
-                told.push(CorpusFinding {
-                    file: String::new(),
-                    finding: Finding { severity, ..Finding::new(code, message) },
-                });
+                told.insert((String::new(), Finding { severity, ..Finding::new(code, message) }));
             }
         }
-        told.sort();
-        told
+        told.into_iter().map(|(file, finding)| CorpusFinding { finding, file }).collect()
     }
 }
 

@@ -224,6 +224,18 @@ pub(crate) const FAILURES: &[FailureCode] = &[
         "One does not verify under its public key, or there are not as many as the export awaits.",
         "Let the SHA-256 of the .bin file be signed; the public keys stand in the order of the signature infos.",
     ),
+    code(
+        "CWA-E0330",
+        "a directory cannot be audited",
+        "It does not exist, may not be read, or changed while it was read.",
+        "Name the directory of a mirror, or the one that a server publishes into.",
+    ),
+    code(
+        "CWA-E0331",
+        "there is no package to audit",
+        "The directory holds neither a distribution nor an archive of keys.",
+        "Name the directory in which `version` or `index.txt` lies; `cwa fetch` makes one.",
+    ),
     // 04: configuration
     code(
         "CWA-E0401",

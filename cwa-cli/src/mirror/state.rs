@@ -7,7 +7,7 @@ use cwa_export::transfer::EntityTag;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::FileOutcome;
+use super::{FileOutcome, RecordedFile};
 use crate::failure::{Failure, Kind};
 use crate::output::replace_file;
 
@@ -41,27 +41,38 @@ impl State {
         }
     }
 
-    /// Reads the state in `directory`; a directory without one is an empty mirror.
+    /// Reads the state in `directory` of a mirror of `server`; a directory without one is an empty mirror.
     pub(super) fn open(directory: &Path, server: &str) -> Result<Self, Failure> {
+        let Some(state) = Self::read(directory)? else { return Ok(Self::empty(server)) };
+        if state.server != server {
+            let message = format!("{} is a mirror of {}", directory.display(), state.server);
+            return Err(Failure::usage("CWA-E0906", message).help("name another directory with --mirror"));
+        }
+        Ok(state)
+    }
+
+    /// Reads the state in `directory`, whatever server it is of; `None` if there is none.
+    pub(super) fn read(directory: &Path) -> Result<Option<Self>, Failure> {
         let path = directory.join(FILE_NAME);
         let json = match std::fs::read(&path) {
             Ok(json) => json,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::empty(server)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => {
                 let message = format!("{} could not be read", path.display());
                 return Err(Failure::new(Kind::System, "CWA-E0904", message).caused_by(error));
             }
         };
         let state: Option<Self> = serde_json::from_slice(&json).ok();
-        let Some(state) = state.filter(|state| state.schema == SCHEMA) else {
-            return Err(Failure::input("CWA-E0905", format!("{} is no state of a mirror", path.display()))
-                .help("delete it to have everything fetched anew"));
-        };
-        if state.server != server {
-            let message = format!("{} is a mirror of {}", directory.display(), state.server);
-            return Err(Failure::usage("CWA-E0906", message).help("name another directory with --mirror"));
-        }
-        Ok(state)
+        let state = state.filter(|state| state.schema == SCHEMA).ok_or_else(|| {
+            Failure::input("CWA-E0905", format!("{} is no state of a mirror", path.display()))
+                .help("delete it to have everything fetched anew")
+        })?;
+        Ok(Some(state))
+    }
+
+    /// Every file that was put in place: path, SHA-256, entity tag.
+    pub(super) fn into_files(self) -> impl Iterator<Item = RecordedFile> {
+        self.files.into_iter().map(|(path, file)| RecordedFile { path, sha256: file.sha256, etag: file.etag })
     }
 
     pub(super) fn save(&self, directory: &Path) -> Result<(), Failure> {

@@ -148,9 +148,10 @@ fn is_empty(package: &Package) -> bool {
     package.has_keys_read && package.key_count == 0 && package.revised_key_count == 0
 }
 
-/// A package without keys need not be listed, and one that is served no longer cannot be.
+/// A package without keys need not be listed, and one that is served no longer cannot be. Of one that is not valid it is
+/// not known whether it has any.
 fn not_listed(package: &Package, in_time: bool, sink: &mut Sink) {
-    if is_empty(package) {
+    if is_empty(package) || !package.has_keys_read {
         return;
     }
     let message = format!("no index names the package with its {}", counted(package.key_count, "key"));

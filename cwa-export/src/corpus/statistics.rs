@@ -167,7 +167,7 @@ const PADDING_METHOD: &str = "made-up keys say what real ones say, so that with 
 
 const USERS_METHOD: &str = "keys divided by the multiplier, package by package: at least as many people as the day with most keys has, at most \
      one for each key; the estimate goes from the newest day back and counts a person wherever a day has more keys than \
-     the one after it, since a person's keys are of consecutive days";
+     the one after it, since a person's keys are of consecutive days; who has keys in two packages counts in both";
 
 pub(super) fn of(packages: &[Package], distinct: Distinct) -> Statistics {
     let counted = counted(packages);

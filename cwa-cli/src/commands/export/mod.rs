@@ -1,5 +1,6 @@
 //! `cwa export`: signed packages of keys, looked into, verified, made.
 
+mod audit;
 mod create;
 mod diff;
 mod inspect;
@@ -31,6 +32,8 @@ pub(crate) enum ExportCommand {
     Lint(lint::LintArguments),
     /// Which keys appeared, vanished, changed; exit code 1 if the packages differ.
     Diff(diff::DiffArguments),
+    /// A whole distribution: do its files fit together, and what do they tell? Exit code 1 if a rule is broken.
+    Audit(audit::AuditArguments),
     /// Make signed packages, or unsigned ones to be signed elsewhere; the same input gives the same bytes.
     Create(Box<create::CreateArguments>),
     /// Join an unsigned package with signatures that were made elsewhere, once they verify.
@@ -44,6 +47,7 @@ impl ExportCommand {
             Self::Verify(arguments) => verify::verify(arguments, global, output),
             Self::Lint(arguments) => lint::lint(arguments, global, output),
             Self::Diff(arguments) => diff::diff(arguments, output),
+            Self::Audit(arguments) => audit::audit(arguments, global, output),
             Self::Create(arguments) => create::create(arguments, global, output),
             Self::Sign(arguments) => sign::sign(arguments, output),
         }
