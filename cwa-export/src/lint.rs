@@ -4,8 +4,9 @@
 //! right is [`audit`](crate::audit)'s question; lint only says what can be seen without a key.
 //!
 //! ```
-//! use cwa_export::lint::{Lint, LintProfile};
-//! let mut lint = Lint::new(LintProfile::Strict);
+//! use cwa_export::lint::Lint;
+//! use cwa_export::verify::Profile;
+//! let mut lint = Lint::new(Profile::Strict);
 //! lint.archive("export.zip", b"not a ZIP archive");
 //! let findings = lint.finish();
 //! assert_eq!(findings[0].finding.code.as_str(), "CWA-E1001");
@@ -28,10 +29,10 @@ use crate::content::{ExportContent, ParseContentError};
 use crate::finding::{Code, Finding};
 use crate::header;
 use crate::key::RawKey;
+use crate::profile::Profile;
 use crate::trust::TrustStore;
 
 use across::{FileFacts, SeenKey};
-pub use profile::{LintProfile, LintProfileError};
 
 /// Something that was found in one of the files.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -67,7 +68,7 @@ pub struct KeyPlace {
 /// follows.
 #[derive(Debug)]
 pub struct Lint {
-    profile: LintProfile,
+    profile: Profile,
     now: Option<UnixTime>,
     findings: Vec<LintFinding>,
     files: Vec<FileFacts>,
@@ -75,9 +76,10 @@ pub struct Lint {
 }
 
 impl Lint {
-    /// Looks at files as this profile weighs them.
+    /// Looks at files as this profile weighs them: `apple`, `android`, `microg` and `nl` by what these readers do, `cwa` and
+    /// `google` by what the servers that publish such files keep. Under `lenient` only files that cannot be used have errors.
     #[must_use]
-    pub const fn new(profile: LintProfile) -> Self {
+    pub const fn new(profile: Profile) -> Self {
         Self { profile, now: None, findings: Vec::new(), files: Vec::new(), keys: Vec::new() }
     }
 
@@ -101,7 +103,11 @@ impl Lint {
         if file::uses_descriptors(bytes) {
             sink.file(Code::DataDescriptor, "the archive was written as a stream");
         }
-        for name in archive.unexpected_members() {
+        let (further, dutch) = (archive.unexpected_members(), self.profile == Profile::Nl);
+        if dutch && !further.iter().any(|name| name == CONTENT_SIG) {
+            sink.file(Code::ContentSigMissing, format!("the archive has no {CONTENT_SIG}"));
+        }
+        for name in further.iter().filter(|name| !(dutch && *name == CONTENT_SIG)) {
             sink.file(Code::UnexpectedMember, format!("the archive also holds {name}"));
         }
         sink.adopt(audit.files(archive.export_bin(), Some(archive.export_sig())));
@@ -172,9 +178,12 @@ impl Lint {
     }
 }
 
+/// What the Dutch app verifies itself.
+const CONTENT_SIG: &str = "content.sig";
+
 /// The findings of one file, or of all together.
 struct Sink {
-    profile: LintProfile,
+    profile: Profile,
     name: String,
     findings: Vec<LintFinding>,
     counts: BTreeMap<Code, usize>,
@@ -183,7 +192,7 @@ struct Sink {
 impl Sink {
     const MAX: usize = 20;
 
-    fn new(profile: LintProfile, name: &str) -> Self {
+    fn new(profile: Profile, name: &str) -> Self {
         Self { profile, name: name.to_owned(), findings: Vec::new(), counts: BTreeMap::new() }
     }
 
@@ -223,7 +232,7 @@ impl Sink {
 
     fn add(&mut self, code: Code, file: Option<String>, message: String, key: Option<KeyPlace>) {
         let mut finding = Finding::new(code, message);
-        finding.severity = self.profile.weigh(code);
+        finding.severity = self.profile.lint_weight(code);
         let file = file.unwrap_or_else(|| self.name.clone());
         self.findings.push(LintFinding { finding, file, key });
     }

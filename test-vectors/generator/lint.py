@@ -87,6 +87,7 @@ class Cases:
         self.archives()
         self.signature_files()
         self.several()
+        self.readers()
 
     def keys(self):
         one = lambda comment, change, *found, **more: self.case(comment, self.file(change, {}, {}), found, **more)  # noqa: E731
@@ -280,6 +281,27 @@ class Cases:
         self.case("an hour of another region is missing", [hour(0), hour(2, region="FR")], [])
         self.case("windows overlap", [hour(0, length=2), hour(1, length=2)], [("W1607", 2)])
         self.case("an hour lies within a longer window", [hour(0, length=3), hour(1)], [])
+
+    def readers(self):
+        """What others than the first six profiles make of files; appended, so that numbers stay."""
+        good = self.file()
+        content = good.bytes()
+        members = [Member("export.bin", content), Member("export.sig", self.signatures(good, content))]
+        dutch = {"zip": archive([*members, Member("content.sig", b"\x30\x00")]).hex()}
+        other = {"zip": archive([*members, Member("readme.txt", b"")]).hex()}
+        self.case("a third member, by microg", dutch, ["E1002"], profile="microg", flags=["LintProfile"])
+        self.case("content.sig, by nl", dutch, [], profile="nl", flags=["LintProfile"])
+        self.case("no content.sig, by nl", good, ["E1217"], profile="nl", flags=["LintProfile"])
+        self.case("another third member, by nl", other, ["E1002", "E1217"], profile="nl", flags=["LintProfile"])
+        wrong = self.of(good.keys, batch_num=2, batch_size=1)
+        self.case("batch 2 of 1, by microg", wrong, ["E1107", "W1521"], profile="microg", weigh={"E1107": "warning"})
+        two = signature_list(*[signed(sign(self.signer, content), INFO)] * 2)
+        for profile in ("apple", "lenient"):
+            self.case(f"two signatures where one is listed, by {profile}", self.zip(good, signatures=two), ["E1205", "E1206"], profile=profile, weigh={"E1205": "warning" if profile == "lenient" else "error"})
+        many = self.of([self.key(at % 14) for at in range(149)])
+        self.case("149 keys, by strict", many, [], few=False, flags=["LintBoundary"])
+        many = {"export_bin": many.bytes().hex()}
+        self.case("149 keys, by nl", many, ["E1203", "W1529"], few=False, profile="nl", weigh={"E1203": "warning"})
 
 
 def usual(code):

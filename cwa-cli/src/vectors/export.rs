@@ -12,11 +12,11 @@ use cwa_export::configuration::Configuration;
 use cwa_export::content::ParseContentError;
 use cwa_export::cosigning::{CosigningPolicy, CosigningPolicyError};
 use cwa_export::finding::{Code, Finding};
-use cwa_export::lint::{Lint, LintFinding, LintProfile, LintProfileError};
+use cwa_export::lint::{Lint, LintFinding};
 use cwa_export::p256::pkcs8::EncodePublicKey as _;
 use cwa_export::set::FileSet;
 use cwa_export::submission::{PerKeyPadding, Submission, SubmissionError, SubmissionPolicy};
-use cwa_export::verify::{ParseExportError, Profile, VerifyError};
+use cwa_export::verify::{ParseExportError, Profile, ProfileError, VerifyError};
 use cwa_export::{Archive, TrustStore, TrustedKey, UnverifiedExport, VerifiedExport};
 use cwa_test_vectors::{Group, Test};
 use serde_json::{Map, Value, json};
@@ -130,8 +130,8 @@ fn archive(input: &Value, expected: &Value) -> Result<(), Problem> {
 }
 
 fn lint(input: &Value, expected: &Value) -> Result<(), Problem> {
-    let profile: LintProfile =
-        member::<String>(input, "profile")?.parse().map_err(|error: LintProfileError| error.to_string())?;
+    let profile: Profile =
+        member::<String>(input, "profile")?.parse().map_err(|error: ProfileError| error.to_string())?;
     let mut lint = Lint::new(profile);
     if let Some(now) = optional(input, "now")? {
         lint = lint.now(UnixTime::from_secs(now));

@@ -2,9 +2,10 @@
 
 use cwa_crypto::UnixTime;
 
-use super::{LintProfile, Sink};
+use super::Sink;
 use crate::content::ExportContent;
 use crate::finding::Code;
+use crate::profile::Profile;
 use crate::signature::{ECDSA_P256_SHA256, SignatureInfo};
 
 /// Whether a finding of an [`Audit`](crate::audit::Audit) is about the file rather than about who signed it. Findings
@@ -60,7 +61,7 @@ pub(super) fn uses_descriptors(archive: &[u8]) -> bool {
 pub(super) fn look_at(
     content: &ExportContent<'_>,
     size: usize,
-    profile: LintProfile,
+    profile: Profile,
     now: Option<UnixTime>,
     sink: &mut Sink,
 ) {
@@ -166,7 +167,7 @@ fn newest_first(infos: &[SignatureInfo], sink: &mut Sink) {
     }
 }
 
-fn counts(content: &ExportContent<'_>, size: usize, profile: LintProfile, sink: &mut Sink) {
+fn counts(content: &ExportContent<'_>, size: usize, profile: Profile, sink: &mut Sink) {
     /// What phones are promised at most.
     const MAX_KEYS: usize = 750_000;
     const MAX_BYTES: usize = 16 << 20;

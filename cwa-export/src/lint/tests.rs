@@ -26,7 +26,7 @@ fn codes(findings: &[LintFinding], least: Severity) -> Vec<Code> {
 
 #[test]
 fn a_million_bad_keys_do_not_give_a_million_findings() {
-    let mut lint = Lint::new(LintProfile::Strict);
+    let mut lint = Lint::new(Profile::Strict);
     let content = export((0..100).flat_map(|id| [key(id), key(id)]).collect()).encode(&[]);
     lint.files("a.bin", &content, None);
     let findings = lint.finish();
@@ -41,7 +41,7 @@ fn a_million_bad_keys_do_not_give_a_million_findings() {
 fn a_key_is_named_by_number_kind_and_bytes() {
     let mut export = export(vec![key(1)]);
     export.revised_keys = vec![key(2), key(1)];
-    let mut lint = Lint::new(LintProfile::Strict);
+    let mut lint = Lint::new(Profile::Strict);
     lint.files("a.bin", &export.encode(&[]), None);
     let findings = lint.finish();
     let found = findings.iter().find(|found| found.finding.code == Code::RevisedBesideNew).unwrap();
@@ -58,12 +58,12 @@ fn more_keys_than_phones_are_promised_are_told() {
     }
     let mut content = header::HEADER.to_vec();
     content.append(&mut message);
-    let mut lint = Lint::new(LintProfile::Apple);
+    let mut lint = Lint::new(Profile::Apple);
     lint.files("a.bin", &content, None);
     let findings = lint.finish();
     assert!(codes(&findings, Severity::Error).contains(&Code::TooManyKeys));
     content.truncate(content.len() - 2);
-    let mut lint = Lint::new(LintProfile::Apple);
+    let mut lint = Lint::new(Profile::Apple);
     lint.files("a.bin", &content, None);
     assert!(!codes(&lint.finish(), Severity::Note).contains(&Code::TooManyKeys));
 }
@@ -71,27 +71,17 @@ fn more_keys_than_phones_are_promised_are_told() {
 #[test]
 fn a_lenient_reader_sees_errors_only_in_files_that_cannot_be_used() {
     let content = export(vec![key(1), key(1)]).encode(&[]);
-    for (profile, errors) in
-        [(LintProfile::Strict, vec![Code::DuplicateKey]), (LintProfile::Lenient, Vec::new())]
-    {
+    for (profile, errors) in [(Profile::Strict, vec![Code::DuplicateKey]), (Profile::Lenient, Vec::new())] {
         let mut lint = Lint::new(profile);
         lint.files("a.bin", &content, None);
         assert_eq!(codes(&lint.finish(), Severity::Error), errors, "{profile}");
     }
 }
 
-#[test]
-fn every_profile_is_found_by_its_name() {
-    for profile in LintProfile::ALL {
-        assert_eq!(profile.to_string().parse(), Ok(*profile));
-    }
-    assert_eq!("weather".parse::<LintProfile>(), Err(LintProfileError));
-}
-
 proptest! {
     #[test]
     fn any_bytes_can_be_linted(bytes: Vec<u8>, sig: Option<Vec<u8>>) {
-        let mut lint = Lint::new(LintProfile::Strict);
+        let mut lint = Lint::new(Profile::Strict);
         let mut content = header::HEADER.to_vec();
         content.extend(&bytes);
         lint.archive("a", &bytes);
@@ -103,7 +93,7 @@ proptest! {
     #[test]
     fn the_order_of_files_changes_no_code(hours in proptest::collection::vec((0_u64..6, 1_u64..3, 0_u16..4), 1..6)) {
         let lint = |hours: &[(u64, u64, u16)]| {
-            let mut lint = Lint::new(LintProfile::Strict);
+            let mut lint = Lint::new(Profile::Strict);
             for (at, length, id) in hours {
                 let mut export = export(vec![key(*id)]);
                 export.start_timestamp = Some(START.plus(at * 3600));

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use cwa_export::archive;
 use cwa_export::finding::{Code, Severity};
-use cwa_export::lint::{Lint, LintFinding, LintProfile};
+use cwa_export::lint::{Lint, LintFinding};
+use cwa_export::verify::Profile;
 use serde::Serialize;
 
 use super::sarif;
@@ -21,9 +22,9 @@ pub(crate) struct LintArguments {
     /// Archives, or bare export.bin files, each with its .sig of the same name if there is one; - is standard input.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// By whose rules findings are weighed: strict, apple, android, cwa, google, lenient.
+    /// By whose rules findings are weighed: strict; lenient; of readers apple, android, microg, nl; of publishers cwa, google.
     #[arg(long, value_name = "NAME", default_value_t)]
-    profile: LintProfile,
+    profile: Profile,
     /// Write the findings as SARIF 2.1.0, too; - prints them on standard output instead of text.
     #[arg(long, value_name = "FILE")]
     sarif: Option<PathBuf>,

@@ -79,13 +79,14 @@ fn uri(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use cwa_export::lint::{Lint, LintProfile};
+    use cwa_export::lint::Lint;
+    use cwa_export::verify::Profile;
 
     use super::*;
 
     #[test]
     fn a_log_has_what_the_schema_requires_and_names_the_place() {
-        let mut lint = Lint::new(LintProfile::Strict);
+        let mut lint = Lint::new(Profile::Strict);
         let mut export = cwa_export::Export::default();
         export.keys = vec![cwa_export::ExportKey::new([7; 16])];
         lint.files("a b.bin", &export.encode(&[]), None);
