@@ -15,7 +15,7 @@ import sys
 
 sys.dont_write_bytecode = True
 
-from generator import configuration, crypto, envelope, export, figures, life_cycle, lint, mistakes, profiles, recompute, risk, together, verification  # noqa: E402
+from generator import configuration, crypto, envelope, export, figures, life_cycle, lint, mistakes, profiles, recompute, risk, together, verification, writer  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 CRYPTOGRAPHY = "Exposure Notification Cryptography Specification v1.2"
@@ -78,6 +78,11 @@ FILES = [
     },
     {"name": "lint.json", "spec": EXPORT, "families": ["export.lint", "config.lint"]},
     {"name": "together.json", "spec": EXPORT, "families": ["export.together"]},
+    {
+        "name": "writer.json",
+        "spec": EXPORT,
+        "families": ["export.split", "export.padding", "export.order", "export.cwa_hash", "export.attach"],
+    },
 ]
 
 
@@ -94,7 +99,7 @@ def main():
         figures.add_committed(collection, HERE / "v1")
     functions = crypto.RECOMPUTE | risk.recompute(collection) | verification.RECOMPUTE | export.RECOMPUTE
     carried = recompute.check(collection, functions)
-    for module in [crypto, export, risk, verification, life_cycle, mistakes, profiles, lint, configuration, together]:
+    for module in [crypto, export, risk, verification, life_cycle, mistakes, profiles, lint, configuration, together, writer]:
         module.add(collection)
 
     different = []

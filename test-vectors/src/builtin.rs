@@ -39,6 +39,7 @@ const FILES: &[(&str, &str)] = files!["v1":
     "risk_windows.json",
     "submission.json",
     "verification.json",
+    "writer.json",
 ];
 
 const SCHEMAS: &[(&str, &str)] = files!["schemas":
@@ -59,4 +60,5 @@ const SCHEMAS: &[(&str, &str)] = files!["schemas":
     "risk_windows_v1.json",
     "submission_v1.json",
     "verification_v1.json",
+    "writer_v1.json",
 ];

@@ -45,6 +45,17 @@ const FAMILIES: &[Family] = &[
     family("export.together", "files handed over together and keys that sign together: who takes them"),
     family("export.explanation", "what is said about the mistakes of producers"),
     family("config.lint", "application configurations of both versions: every finding, and no other"),
+    family(
+        "export.split",
+        "an export that is more than one file may hold, as several: even, in order, each with an end of its own",
+    ),
+    family("export.padding", "random keys that are added to real ones"),
+    family("export.order", "the order of keys in a file"),
+    family("export.cwa_hash", "the hash by which the German distribution tells whether content has changed"),
+    family(
+        "export.attach",
+        "signatures that were made elsewhere: which may be attached to an unsigned file, and what comes of it",
+    ),
     family("export.submission", "uploads of keys: which are taken, and what of them"),
     family("export.public_key", "public keys of export signers and their SHA-256"),
     family("cwa.submission_validation", "what the German server answers to a submission"),

@@ -110,7 +110,7 @@ fn layers_of_verifying(error: &VerifyError) -> Vec<&'static str> {
 }
 
 /// An error with its causes.
-fn describe(error: &dyn core::error::Error) -> String {
+pub(super) fn describe(error: &dyn core::error::Error) -> String {
     let causes = core::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
@@ -315,7 +315,7 @@ const fn layer(error: &SubmissionError) -> &'static str {
 }
 
 /// A key with the members of the figures; absent values have none.
-fn key_of(key: &ExportKey) -> Value {
+pub(super) fn key_of(key: &ExportKey) -> Value {
     let mut members = Map::new();
     members.insert("key_data".to_owned(), json!(hex::encode(key.key_data)));
     let numbers = [

@@ -16,6 +16,7 @@ mod known_mistakes;
 mod risk;
 mod verification_http;
 mod verify;
+mod writer;
 
 /// What became of one test.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -39,7 +40,7 @@ impl From<Result<(), String>> for Outcome {
 type Runner = fn(&str, &Group, &Test) -> Outcome;
 
 /// One runner a library; each answers [`Outcome::NoRunner`] for families that are not its own.
-const RUNNERS: &[Runner] = &[crypto::run, export::run, risk::run, verify::run];
+const RUNNERS: &[Runner] = &[crypto::run, export::run, risk::run, verify::run, writer::run];
 
 /// Runs one test of a group.
 #[must_use]
