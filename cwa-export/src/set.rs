@@ -4,7 +4,7 @@
 use crate::audit::{Reader, Verdict};
 use crate::content::ParseContentError;
 use crate::finding::{Code, Finding, Severity};
-use crate::lint::{Lint, LintProfile};
+use crate::lint::Lint;
 use crate::profile::Profile;
 
 /// The exports among several files, each looked at for what it has in common with the others.
@@ -54,7 +54,7 @@ impl FileSet {
 
 impl Default for FileSet {
     fn default() -> Self {
-        Self { lint: Lint::new(LintProfile::Strict) }
+        Self { lint: Lint::new(Profile::Strict) }
     }
 }
 
