@@ -240,7 +240,7 @@ fn the_german_day_package_hides_a_dozen_people_behind_720_keys() {
 #[test]
 fn what_was_wrong_with_published_configurations_is_told() {
     let errors = |name| {
-        let findings = Configuration::decode(&real(name)?).unwrap().lint();
+        let findings = Configuration::lint_content(&real(name)?).unwrap();
         let errors = findings.into_iter().filter(|finding| finding.severity == Severity::Error);
         Some(errors.map(|finding| finding.code.as_str()).collect::<Vec<_>>())
     };

@@ -351,7 +351,7 @@ fn lint_of_a_configuration_tells_every_finding_and_no_other() {
     let wrong = core::cell::RefCell::new(Vec::new());
     run("config.lint", |_, test| {
         let content = hex::decode(test.input["content"].as_str().unwrap()).unwrap();
-        let findings = Configuration::decode(&content).unwrap().lint();
+        let findings = Configuration::lint_content(&content).unwrap();
         let mut found: Vec<(String, String)> =
             findings.iter().map(|found| (found.code.to_string(), found.severity.to_string())).collect();
         found.sort();

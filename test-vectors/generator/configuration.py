@@ -233,6 +233,7 @@ def add(collection):
     add_risk_calculation(two)
     add_android(two)
     add_ios(apple)
+    add_bytes(case)
 
 
 def severity(code):
@@ -434,3 +435,44 @@ def add_ios(apple):
     apple("infectiousness weighs 2.6", {"infectiousness_weights": {1: 1, 2: 2.6}}, "E1449")
     apple("a report type weighs infinitely much", {"report_type_weights": {1: 1, 2: 1, 3: 1, 4: math.inf}}, "E1417")
     apple("levels of days begin above those of windows", {"day_levels.0.0": [5, 9, CLOSED, OPEN]}, "W1440")
+
+
+def add_bytes(case):
+    """What stands beside the parameters; appended, so that numbers stay."""
+    good, android_, ios_ = v1(V1), android(V2), ios(V2)
+    case("v1", "a field that nobody knows", with_field(good, 4, whole(5, 1)), ["W1103"])
+    case("v1", "the least risk score twice", good + whole(1, 11), ["E1104"])
+    case("v1", "a part twice", good + part(10, whole(1, 6)), ["E1104"])
+    case("v1", "a country in a place of its own", good + part(7, "IT"), [])
+    case("v1", "a number longer than it needs to be", b"\x08\x8b\x00" + good[2:], ["W1105"])
+    case("v1", "a zero that is written out", with_field(good, 4, number(3, 0)), [])
+    case("v2", "a field that nobody knows", with_field(android_, 7, whole(10, 1)), ["W1103"])
+    case("v2", "a field that nobody knows in a range", with_field(android_, 7, repeated(2, [part(1, double(3, 1) + whole(5, 1))])), ["W1103"])
+    case("v2", "the greatest number of detections twice", with_field(android_, 6, whole(1, 6)), ["E1104"])
+    case("v2", "a zero that is written out", with_field(android_, 7, tag(7, 1) + bytes(8)), [])
+    case("v2 for iOS", "a version with a fourth number", with_field(ios_, 1, whole(4, 1)), ["W1103"])
+    case("v2 for iOS", "a part that is not looked into twice", ios_ + part(13, b""), ["E1104"])
+
+
+def with_field(content, field, more):
+    """The message with more at the end of one of its parts."""
+    result, at = b"", 0
+
+    def varint_at(at):
+        value = shift = 0
+        while True:
+            value |= (content[at] & 0x7F) << shift
+            at, shift = at + 1, shift + 7
+            if not content[at - 1] & 0x80:
+                return value, at
+
+    while at < len(content):
+        start = at
+        key, at = varint_at(at)
+        if key & 7 == 2:
+            length, at = varint_at(at)
+            at += length
+        else:
+            at = varint_at(at)[1] if key & 7 == 0 else at + 8
+        result += data(field, content[at - length : at] + more) if key == field << 3 | 2 else content[start:at]
+    return result

@@ -50,7 +50,8 @@ pub(super) fn sign_file(
         }
         // Maps have no canonical order: what is signed is what came, not what was understood of it.
         Configuration::V2(v2) => {
-            check(v2.lint()).map_err(at)?;
+            let findings = Configuration::lint_content(content).map_err(|error| at(error.into()))?;
+            check(findings).map_err(at)?;
             let path = match v2.platform {
                 Platform::Ios => DistributionPath::ConfigurationIos,
                 _ => DistributionPath::ConfigurationAndroid,
@@ -68,10 +69,10 @@ pub(super) fn check_archive(path: DistributionPath, bytes: &[u8]) -> Result<(), 
     match (path, &decoded) {
         (DistributionPath::Configuration { .. }, Configuration::V1(v1)) => check(v1.lint()),
         (DistributionPath::ConfigurationAndroid, Configuration::V2(v2)) if v2.platform != Platform::Ios => {
-            check(v2.lint())
+            check(Configuration::lint_content(archive.export_bin())?)
         }
         (DistributionPath::ConfigurationIos, Configuration::V2(v2)) if v2.platform == Platform::Ios => {
-            check(v2.lint())
+            check(Configuration::lint_content(archive.export_bin())?)
         }
         _ => Err(ConfigurationProblem::WrongPlace { path: path.to_string() }),
     }

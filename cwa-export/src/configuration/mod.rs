@@ -7,6 +7,7 @@ mod lint;
 mod recognise;
 pub mod v1;
 pub mod v2;
+mod wire_shape;
 
 use crate::finding::Finding;
 use crate::header;
@@ -34,7 +35,29 @@ impl Configuration {
         recognise::decode(content)
     }
 
-    /// What is wrong with the configuration.
+    /// Reads the configuration that `content` is, and says what is wrong with it: with its parameters, and with the bytes
+    /// beyond them, which decoding leaves out.
+    ///
+    /// # Errors
+    ///
+    /// As [`decode`](Self::decode).
+    pub fn lint_content(content: &[u8]) -> Result<Vec<Finding>, ConfigurationError> {
+        let configuration = Self::decode(content)?;
+        let shape = match &configuration {
+            Self::V1(_) => wire_shape::V1,
+            Self::V2(v2) => match v2.platform {
+                v2::Platform::Android => wire_shape::V2_ANDROID,
+                v2::Platform::Ios => wire_shape::V2_IOS,
+            },
+        };
+        let mut findings = lint::Findings::default();
+        wire_shape::look_at(content, shape, &mut findings);
+        let mut findings = findings.finish();
+        findings.extend(configuration.lint());
+        Ok(findings)
+    }
+
+    /// What is wrong with the configuration's parameters.
     #[must_use]
     pub fn lint(&self) -> Vec<Finding> {
         match self {

@@ -81,7 +81,7 @@ impl InspectedFile {
                 members.map(|(name, value)| (name.clone(), short(value))).collect()
             }
         };
-        let mut findings = loaded.lint();
+        let mut findings = loaded.findings.clone();
         findings.retain(|finding| finding.code != Code::Opaque);
         Ok(Self {
             file: loaded.file.clone(),

@@ -48,10 +48,10 @@ pub(super) fn lint(
     let (mut files, mut findings) = (Vec::new(), Vec::new());
     for path in &arguments.files {
         let loaded = Loaded::read(path)?;
-        let found = loaded.lint().into_iter();
-        findings.extend(found.map(|finding| FileFinding { file: loaded.file.clone(), finding }));
-        let (kind, part) = (loaded.kind(), loaded.part());
-        files.push(LintedFile { file: loaded.file, kind, part });
+        let (kind, part, file) = (loaded.kind(), loaded.part(), loaded.file);
+        findings
+            .extend(loaded.findings.into_iter().map(|finding| FileFinding { file: file.clone(), finding }));
+        files.push(LintedFile { file, kind, part });
     }
     let count = |severity| findings.iter().filter(|found| found.finding.severity == severity).count();
     let linted = Linted {

@@ -24,8 +24,8 @@ pub(super) struct Loaded {
     /// Whether it came in a signed archive; the signature was not verified.
     pub(super) signed: bool,
     pub(super) content: Content,
-    /// What was found while reading.
-    findings: Vec<Finding>,
+    /// What is wrong with it.
+    pub(super) findings: Vec<Finding>,
 }
 
 /// A configuration, or a part that the German server keeps in a file of its own.
@@ -57,7 +57,7 @@ impl Loaded {
         } else {
             (bytes, false)
         };
-        let content = match Configuration::decode(&content) {
+        let decoded = match Configuration::decode(&content) {
             Ok(Configuration::V1(v1)) => Content::V1(v1),
             Ok(Configuration::V2(v2)) => Content::V2(v2),
             Err(ConfigurationError::IsExport) => {
@@ -79,7 +79,8 @@ impl Loaded {
                 }
             },
         };
-        Ok(Self { file, signed, content, findings: Vec::new() })
+        let findings = Configuration::lint_content(&content).unwrap_or_default();
+        Ok(Self { file, signed, content: decoded, findings })
     }
 
     fn of_yaml(file: String, path: &Path, text: &str) -> Result<Self, Failure> {
@@ -113,28 +114,8 @@ impl Loaded {
             let message = format!("{file} is YAML, but no part of a configuration that is known");
             return Err(Failure::input("CWA-E0403", message));
         };
+        findings.extend(content.lint());
         Ok(Self { file, signed: false, content, findings })
-    }
-
-    /// What is wrong with it.
-    pub(super) fn lint(&self) -> Vec<Finding> {
-        let mut findings = self.findings.clone();
-        findings.extend(match &self.content {
-            Content::V1(v1) => v1.lint(),
-            Content::V2(v2) => v2.lint(),
-            Content::Parameters(part) => part.lint(),
-            Content::Classes(part) => part.lint(),
-            Content::Durations(part) => part.lint(),
-            Content::RiskCalculation(part) => part.lint(),
-            Content::Values(part) => part.lint(),
-            Content::DataMapping(part) => part.lint(),
-            Content::Summaries(part) => part.lint(),
-            Content::Exposure(part) => part.lint(),
-            Content::Other(_, part, _) => {
-                vec![Finding::new(Code::Opaque, format!("{part} is not looked into"))]
-            }
-        });
-        findings
     }
 
     /// The configuration, or the part, by the names of the German server's files.
@@ -178,6 +159,26 @@ impl Loaded {
             Content::Summaries(_) => Some("daily-summaries-config"),
             Content::Exposure(_) => Some("exposure-configuration"),
             Content::Other(_, part, _) => Some(part),
+        }
+    }
+}
+
+impl Content {
+    fn lint(&self) -> Vec<Finding> {
+        match self {
+            Self::V1(v1) => v1.lint(),
+            Self::V2(v2) => v2.lint(),
+            Self::Parameters(part) => part.lint(),
+            Self::Classes(part) => part.lint(),
+            Self::Durations(part) => part.lint(),
+            Self::RiskCalculation(part) => part.lint(),
+            Self::Values(part) => part.lint(),
+            Self::DataMapping(part) => part.lint(),
+            Self::Summaries(part) => part.lint(),
+            Self::Exposure(part) => part.lint(),
+            Self::Other(_, part, _) => {
+                vec![Finding::new(Code::Opaque, format!("{part} is not looked into"))]
+            }
         }
     }
 }
