@@ -15,7 +15,7 @@ import sys
 
 sys.dont_write_bytecode = True
 
-from generator import configuration, crypto, envelope, export, figures, life_cycle, lint, mistakes, profiles, recompute, risk, together, verification, writer  # noqa: E402
+from generator import audit, configuration, crypto, envelope, export, figures, life_cycle, lint, mistakes, profiles, recompute, risk, together, verification, writer  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 CRYPTOGRAPHY = "Exposure Notification Cryptography Specification v1.2"
@@ -83,6 +83,7 @@ FILES = [
         "spec": EXPORT,
         "families": ["export.split", "export.padding", "export.order", "export.cwa_hash", "export.attach"],
     },
+    {"name": "audit.json", "spec": EXPORT, "families": ["export.audit"]},
 ]
 
 
@@ -99,7 +100,7 @@ def main():
         figures.add_committed(collection, HERE / "v1")
     functions = crypto.RECOMPUTE | risk.recompute(collection) | verification.RECOMPUTE | export.RECOMPUTE
     carried = recompute.check(collection, functions)
-    for module in [crypto, export, risk, verification, life_cycle, mistakes, profiles, lint, configuration, together, writer]:
+    for module in [crypto, export, risk, verification, life_cycle, mistakes, profiles, lint, configuration, together, writer, audit]:
         module.add(collection)
 
     different = []

@@ -26,6 +26,7 @@ macro_rules! files {
 }
 
 const FILES: &[(&str, &str)] = files!["v1":
+    "audit.json",
     "bluetooth.json",
     "distribution.json",
     "export.json",
@@ -43,6 +44,7 @@ const FILES: &[(&str, &str)] = files!["v1":
 ];
 
 const SCHEMAS: &[(&str, &str)] = files!["schemas":
+    "audit_v1.json",
     "bluetooth_v1.json",
     "distribution_v1.json",
     "envelope_v1.json",

@@ -37,6 +37,7 @@ const FAMILIES: &[Family] = &[
     family("attenuation", "attenuation in dB from transmit power and received signal strength"),
     family("export.verify", "signed key files: which may be trusted, and what is in them"),
     family("export.archive", "archives of a key file and its signatures: which may be opened"),
+    family("export.audit", "whole distributions: every finding, and no other; what their keys tell"),
     family("export.lint", "published files, one or several: every finding, and no other"),
     family(
         "export.reader",

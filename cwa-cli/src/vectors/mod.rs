@@ -9,6 +9,7 @@ use cwa_test_vectors::{Group, Test, Verdict};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+mod audit;
 mod crypto;
 mod export;
 mod key_life_cycle;
@@ -40,7 +41,7 @@ impl From<Result<(), String>> for Outcome {
 type Runner = fn(&str, &Group, &Test) -> Outcome;
 
 /// One runner a library; each answers [`Outcome::NoRunner`] for families that are not its own.
-const RUNNERS: &[Runner] = &[crypto::run, export::run, risk::run, verify::run, writer::run];
+const RUNNERS: &[Runner] = &[audit::run, crypto::run, export::run, risk::run, verify::run, writer::run];
 
 /// Runs one test of a group.
 #[must_use]
