@@ -109,6 +109,7 @@ impl TransmissionRiskLevel {
 impl TryFrom<i64> for TransmissionRiskLevel {
     type Error = TransmissionRiskLevelError;
 
+    #[inline]
     fn try_from(number: i64) -> Result<Self, Self::Error> {
         match u8::try_from(number) {
             Ok(n @ 0..=8) => Ok(Self(n)),
@@ -178,6 +179,7 @@ impl From<ReportType> for i64 {
 impl TryFrom<i64> for ReportType {
     type Error = ReportTypeError;
 
+    #[inline]
     fn try_from(number: i64) -> Result<Self, Self::Error> {
         Ok(match number {
             0 => Self::Unknown,
@@ -229,6 +231,7 @@ impl DaysSinceOnsetOfSymptoms {
 impl TryFrom<i64> for DaysSinceOnsetOfSymptoms {
     type Error = DaysSinceOnsetOfSymptomsError;
 
+    #[inline]
     fn try_from(number: i64) -> Result<Self, Self::Error> {
         match i16::try_from(number) {
             Ok(n @ -15..=4000) => Ok(Self(n)),

@@ -175,6 +175,7 @@ impl Default for RollingPeriod {
 impl TryFrom<i64> for RollingPeriod {
     type Error = RollingPeriodError;
 
+    #[inline]
     fn try_from(number: i64) -> Result<Self, Self::Error> {
         match u8::try_from(number) {
             Ok(n @ 1..=144) => Ok(Self(n)),

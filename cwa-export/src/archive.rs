@@ -10,8 +10,8 @@ mod write;
 
 pub(crate) use write::{deflated_len, length, longest, longest_deflated};
 
-pub(crate) use read::other_contents;
 pub use read::{Archive, ArchiveError, HeaderField, Limits};
+pub(crate) use read::{other_contents, pieces};
 pub use write::{WriteArchiveError, write};
 
 /// Name of the member that is signed.

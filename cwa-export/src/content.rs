@@ -2,7 +2,10 @@
 
 use core::fmt;
 
-use cwa_crypto::{DiagnosisKey, UnixTime};
+use cwa_crypto::{
+    DaysSinceOnsetOfSymptoms, DiagnosisKey, ENIntervalNumber, ReportType, RollingPeriod,
+    TransmissionRiskLevel, UnixTime,
+};
 
 use crate::export::Export;
 use crate::header::{self, HeaderError};
@@ -22,7 +25,8 @@ pub const MAX_EXPORT_BYTES: usize = 64 << 20;
 #[derive(Clone, Debug)]
 pub struct ExportContent<'a> {
     message: &'a [u8],
-    head: Head<'a>,
+    region: Option<&'a str>,
+    head: Head,
     anomalies: Anomalies,
 }
 
@@ -42,7 +46,7 @@ impl<'a> ExportContent<'a> {
     /// The region: a country code by custom.
     #[must_use]
     pub const fn region(&self) -> Option<&'a str> {
-        self.head.region
+        self.region
     }
 
     /// Number of the file in its batch, from 1.
@@ -133,7 +137,7 @@ impl<'a> ExportContent<'a> {
         Ok(Export {
             start_timestamp: self.head.start_timestamp,
             end_timestamp: self.head.end_timestamp,
-            region: self.head.region.map(Into::into),
+            region: self.region.map(Into::into),
             batch_num: self.head.batch_num,
             batch_size: self.head.batch_size,
             keys: collect(KEYS)?,
@@ -150,22 +154,24 @@ impl<'a> ExportContent<'a> {
         if export_bin.len() > MAX_EXPORT_BYTES {
             return Err(ParseContentError::TooLarge { length: export_bin.len(), max: MAX_EXPORT_BYTES });
         }
-        let (mut head, mut anomalies) = (Head::default(), Anomalies::default());
-        let mut seen = Seen::default();
+        let (mut walk, mut region) = (Walk::default(), None);
         let mut fields = Fields::new(message);
         loop {
             while let Some(message) = fields.next_short(KEYS_TAG) {
-                head.read_key(message, false, &mut anomalies)?;
+                _ = walk.key(message, false)?;
             }
             let Some(field) = fields.next() else { break };
-            let field = field.map_err(ParseContentError::Message)?;
-            anomalies.look_at(&field);
-            if field.number <= REGION || field.number == BATCH_NUM || field.number == BATCH_SIZE {
-                anomalies.repeated_fields += seen.again(field.number);
+            match walk.field(&field.map_err(ParseContentError::Message)?)? {
+                Read::Region(text) => region = Some(text),
+                Read::Key(..) | Read::Other => {}
             }
-            head.read(&field, &mut anomalies)?;
         }
-        Ok(Self { message, head, anomalies })
+        Ok(Self::of_walk(walk, message, region))
+    }
+
+    /// What was walked through, with `message` to take keys from.
+    pub(crate) fn of_walk(walk: Walk, message: &'a [u8], region: Option<&'a str>) -> Self {
+        Self { message, region, head: walk.head, anomalies: walk.anomalies }
     }
 
     /// The keys of one field; `parse` has read every one of them without an error.
@@ -211,6 +217,16 @@ pub enum ParseContentError {
     /// No message; offsets count from behind the header.
     #[error("the message behind the header cannot be read")]
     Message(#[source] ReadError),
+    /// A field of the format that is longer than can be held while a file is read in pieces.
+    #[error("field {number} at byte {offset} is longer than {max} bytes")]
+    FieldTooLong {
+        /// Where it begins, counted from behind the header.
+        offset: usize,
+        /// Its number.
+        number: u32,
+        /// Most bytes.
+        max: usize,
+    },
     /// A signature info that is no message.
     #[error("signature info {number} cannot be read")]
     SignatureInfo {
@@ -283,7 +299,7 @@ impl fmt::Display for Anomalies {
 }
 
 /// Which of the first field numbers have occurred.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Seen(u32);
 
 impl Seen {
@@ -310,12 +326,140 @@ const REVISED_KEYS: u32 = 8;
 const KEYS_TAG: u8 = 7 << 3 | 2;
 const REVISED_KEYS_TAG: u8 = 8 << 3 | 2;
 
-/// Everything but the keys.
+/// What is known of a message as far as it was read.
 #[derive(Clone, Debug, Default)]
-struct Head<'a> {
+pub(crate) struct Walk {
+    head: Head,
+    anomalies: Anomalies,
+    seen: Seen,
+}
+
+/// What a field was.
+pub(crate) enum Read<'a> {
+    Region(&'a str),
+    Key(Result<ExportKey, KeyError>, Place),
+    Other,
+}
+
+/// Which key of a file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// Its number among its kind, from 1.
+    pub(crate) number: usize,
+    pub(crate) revised: bool,
+}
+
+impl Walk {
+    /// The tag of keys, by which [`Fields::next_short`] finds most of them.
+    pub(crate) const KEYS_TAG: u8 = KEYS_TAG;
+
+    /// Whether a field of this number is held as a whole, to be read; others are passed over.
+    pub(crate) const fn knows(number: u32) -> bool {
+        matches!(number, START_TIMESTAMP..=REVISED_KEYS)
+    }
+
+    /// Takes the next field of the message.
+    pub(crate) fn field<'a>(&mut self, field: &Field<'a>) -> Result<Read<'a>, ParseContentError> {
+        use ParseContentError::Message;
+        let (head, anomalies) = (&mut self.head, &mut self.anomalies);
+        anomalies.look_at(field);
+        if field.number <= REGION || field.number == BATCH_NUM || field.number == BATCH_SIZE {
+            anomalies.repeated_fields += self.seen.again(field.number);
+        }
+        match field.number {
+            START_TIMESTAMP => {
+                head.start_timestamp = Some(UnixTime::from_secs(field.fixed64().map_err(Message)?));
+            }
+            END_TIMESTAMP => {
+                head.end_timestamp = Some(UnixTime::from_secs(field.fixed64().map_err(Message)?));
+            }
+            REGION => return Ok(Read::Region(field.text(MAX_TEXT).map_err(Message)?)),
+            BATCH_NUM => head.batch_num = Some(anomalies.int32(field).map_err(Message)?),
+            BATCH_SIZE => head.batch_size = Some(anomalies.int32(field).map_err(Message)?),
+            SIGNATURE_INFOS => {
+                let number = head.signature_infos.len().saturating_add(1);
+                if number > MAX_SIGNATURES {
+                    return Err(ParseContentError::TooManySignatureInfos);
+                }
+                let info = SignatureInfo::read(field.bytes().map_err(Message)?, anomalies)
+                    .map_err(|reason| ParseContentError::SignatureInfo { number, reason })?;
+                head.signature_infos.push(info);
+            }
+            KEYS | REVISED_KEYS => {
+                let revised = field.number == REVISED_KEYS;
+                let (key, place) = self.key(field.bytes().map_err(Message)?, revised)?;
+                return Ok(Read::Key(key, place));
+            }
+            _ => anomalies.unknown_fields += 1,
+        }
+        Ok(Read::Other)
+    }
+
+    /// Takes a key, counts it, and notes what spares a second look at all of them.
+    #[inline]
+    pub(crate) fn key(
+        &mut self,
+        message: &[u8],
+        revised: bool,
+    ) -> Result<(Result<ExportKey, KeyError>, Place), ParseContentError> {
+        let place = self.place(revised);
+        match ExportKey::read_usual(message) {
+            Some(key) => {
+                self.head.order(u128::from_be_bytes(key.key_data));
+                Ok((Ok(key), place))
+            }
+            None => Ok((self.unusual_key(message, place)?, place)),
+        }
+    }
+
+    #[inline]
+    const fn place(&mut self, revised: bool) -> Place {
+        let head = &mut self.head;
+        let count = if revised { &mut head.revised_keys } else { &mut head.keys };
+        *count = count.saturating_add(1);
+        Place { number: *count, revised }
+    }
+
+    #[inline(never)]
+    fn unusual_key(
+        &mut self,
+        message: &[u8],
+        Place { number, revised }: Place,
+    ) -> Result<Result<ExportKey, KeyError>, ParseContentError> {
+        let key = RawKey::read(message, &mut self.anomalies).map_err(|reason| ParseContentError::Key {
+            number,
+            revised,
+            reason,
+        })?;
+        let usable = ExportKey::try_from(key);
+        self.head.has_unusable_keys |= usable.is_err();
+        if let Some(number) = key.number() {
+            self.head.order(number);
+        }
+        Ok(usable)
+    }
+
+    /// Takes a field that no revision of the format has, which is not there as a whole.
+    pub(crate) const fn pass_over(&mut self, is_minimal: bool) {
+        self.anomalies.unknown_fields += 1;
+        self.anomalies.not_minimal += !is_minimal as u64;
+    }
+}
+
+impl Head {
+    /// Notes whether keys are still in the order of their bytes.
+    #[inline]
+    fn order(&mut self, key_data: u128) {
+        self.has_keys_out_of_order |= Some(key_data) <= self.last_key_data;
+        self.last_key_data = Some(key_data);
+    }
+}
+
+/// Everything but keys and region.
+#[derive(Clone, Debug, Default)]
+struct Head {
     start_timestamp: Option<UnixTime>,
     end_timestamp: Option<UnixTime>,
-    region: Option<&'a str>,
     batch_num: Option<i32>,
     batch_size: Option<i32>,
     signature_infos: Vec<SignatureInfo>,
@@ -325,61 +469,6 @@ struct Head<'a> {
     has_keys_out_of_order: bool,
     /// As a number, which is quicker to compare than bytes.
     last_key_data: Option<u128>,
-}
-
-impl<'a> Head<'a> {
-    fn read(&mut self, field: &Field<'a>, anomalies: &mut Anomalies) -> Result<(), ParseContentError> {
-        use ParseContentError::Message;
-        match field.number {
-            START_TIMESTAMP => {
-                self.start_timestamp = Some(UnixTime::from_secs(field.fixed64().map_err(Message)?));
-            }
-            END_TIMESTAMP => {
-                self.end_timestamp = Some(UnixTime::from_secs(field.fixed64().map_err(Message)?));
-            }
-            REGION => self.region = Some(field.text(MAX_TEXT).map_err(Message)?),
-            BATCH_NUM => self.batch_num = Some(anomalies.int32(field).map_err(Message)?),
-            BATCH_SIZE => self.batch_size = Some(anomalies.int32(field).map_err(Message)?),
-            SIGNATURE_INFOS => {
-                let number = self.signature_infos.len().saturating_add(1);
-                if number > MAX_SIGNATURES {
-                    return Err(ParseContentError::TooManySignatureInfos);
-                }
-                let info = SignatureInfo::read(field.bytes().map_err(Message)?, anomalies)
-                    .map_err(|reason| ParseContentError::SignatureInfo { number, reason })?;
-                self.signature_infos.push(info);
-            }
-            KEYS | REVISED_KEYS => {
-                let message = field.bytes().map_err(Message)?;
-                self.read_key(message, field.number == REVISED_KEYS, anomalies)?;
-            }
-            _ => anomalies.unknown_fields += 1,
-        }
-        Ok(())
-    }
-
-    /// Counts a key, and notes what spares a second look at all of them.
-    #[inline]
-    fn read_key(
-        &mut self,
-        message: &[u8],
-        revised: bool,
-        anomalies: &mut Anomalies,
-    ) -> Result<(), ParseContentError> {
-        let count = if revised { &mut self.revised_keys } else { &mut self.keys };
-        *count = count.saturating_add(1);
-        let number = *count;
-        let key = RawKey::read(message, anomalies).map_err(|reason| ParseContentError::Key {
-            number,
-            revised,
-            reason,
-        })?;
-        self.has_unusable_keys |= ExportKey::try_from(key).is_err();
-        let key_data = key.number();
-        self.has_keys_out_of_order |= key_data.is_some() && key_data <= self.last_key_data;
-        self.last_key_data = key_data.or(self.last_key_data);
-        Ok(())
-    }
 }
 
 impl SignatureInfo {
@@ -409,6 +498,54 @@ impl SignatureInfo {
 
 // Inlined, as is what follows: a key that is returned through memory is written field by field and read back several
 // fields at once, for which a processor waits longer than all of the reading takes.
+impl ExportKey {
+    /// A key as the servers of Germany and of Google write one that can be used: key data, level, start and period, all
+    /// there and in this order, then report type and days since onset or neither. `None` says nothing about the message
+    /// but that it takes a closer look.
+    #[inline(always)]
+    fn read_usual(message: &[u8]) -> Option<Self> {
+        // 0 0x0a | 1 16 | 2..18 key data | 18 0x10 | 19 level | 20 0x18 | 21..25 start | 25 0x20 | 26..28 period
+        let (head, tail) = message.split_first_chunk::<28>()?;
+        let (key_head, numbers) = head.split_first_chunk::<18>()?;
+        let ([KEY_DATA_TAG, 16], key_data) = key_head.split_first_chunk::<2>()? else { return None };
+        let (numbers, [low, high]) = numbers.split_first_chunk::<8>()? else { return None };
+        let numbers = u64::from_le_bytes(*numbers);
+        // Tags are compared whole; of a number, whether it goes on: level no, start four bytes.
+        const LOOKED_AT: u64 = u64::from_le_bytes([0xff, 0x80, 0xff, 0x80, 0x80, 0x80, 0x80, 0xff]);
+        const EXPECTED: u64 = u64::from_le_bytes([0x10, 0, 0x18, 0x80, 0x80, 0x80, 0, 0x20]);
+        let seven = |byte: u32| (numbers >> (8 * byte) & 0x7f) as u32;
+        let is_usual = numbers & LOOKED_AT == EXPECTED
+            // A last byte of 0 adds nothing, so that this would not be the shortest form.
+            && seven(6) != 0
+            && *low >= 0x80
+            && matches!(high, 1..0x80);
+        if !is_usual {
+            return None;
+        }
+        let start = seven(3) | seven(4) << 7 | seven(5) << 14 | seven(6) << 21;
+        let period = i64::from(low & 0x7f) | i64::from(*high) << 7;
+        let (report_type, days) = match tail {
+            [] => (None, None),
+            [0x28, report_type @ 0..0x80, 0x30, zigzag @ 0..0x80] => {
+                let days = i64::from(zigzag >> 1) ^ -i64::from(zigzag & 1);
+                (
+                    Some(ReportType::try_from(i64::from(*report_type)).ok()?),
+                    Some(DaysSinceOnsetOfSymptoms::try_from(days).ok()?),
+                )
+            }
+            _ => return None,
+        };
+        let mut key = Self::new(key_data.try_into().ok()?);
+        key.transmission_risk_level = Some(TransmissionRiskLevel::try_from(i64::from(seven(1))).ok()?);
+        // 28 bits: with any period it ends below 2^31.
+        key.rolling_start_interval_number = Some(ENIntervalNumber::new(start));
+        key.rolling_period = Some(RollingPeriod::try_from(period).ok()?);
+        key.report_type = report_type;
+        key.days_since_onset_of_symptoms = days;
+        Some(key)
+    }
+}
+
 impl<'a> RawKey<'a> {
     #[inline(always)]
     pub(crate) fn read(message: &'a [u8], anomalies: &mut Anomalies) -> Result<Self, ReadError> {
@@ -511,6 +648,15 @@ struct RawKeys<'a> {
 }
 
 impl<'a> RawKeys<'a> {
+    /// The next key's bytes.
+    #[inline]
+    fn message(&mut self) -> Option<&'a [u8]> {
+        match self.fields.next_short(self.tag) {
+            Some(message) => Some(message),
+            None => self.search(),
+        }
+    }
+
     /// The next key's bytes where its tag or length is longer than publishers write it, or another field is before it.
     #[inline(never)]
     fn search(&mut self) -> Option<&'a [u8]> {
@@ -528,11 +674,7 @@ impl<'a> Iterator for RawKeys<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<RawKey<'a>> {
-        let message = match self.fields.next_short(self.tag) {
-            Some(message) => message,
-            None => self.search()?,
-        };
-        RawKey::read(message, &mut Anomalies::default()).ok()
+        RawKey::read(self.message()?, &mut Anomalies::default()).ok()
     }
 }
 
@@ -545,11 +687,22 @@ impl Iterator for UsableKeys<'_> {
     #[inline]
     fn next(&mut self) -> Option<DiagnosisKey> {
         loop {
-            if let Ok(key) = ExportKey::try_from(self.0.next()?) {
+            let message = self.0.message()?;
+            if let Some(key) = ExportKey::read_usual(message) {
                 return Some(key.diagnosis_key());
+            }
+            if let Some(key) = unusual(message) {
+                return Some(key);
             }
         }
     }
+}
+
+/// A key that is written in another way, if it can be used.
+#[inline(never)]
+fn unusual(message: &[u8]) -> Option<DiagnosisKey> {
+    let raw = RawKey::read(message, &mut Anomalies::default()).ok()?;
+    Some(ExportKey::try_from(raw).ok()?.diagnosis_key())
 }
 
 #[cfg(test)]
@@ -791,6 +944,40 @@ mod tests {
         }
 
         #[test]
+        fn the_shortest_way_to_read_a_key_is_the_long_way_too(
+            data in any::<[u8; 16]>(), level in 0..10_i32, start in prop_oneof![1 << 21..1 << 28, any::<i32>()],
+            period in 120..150_i32, more in proptest::option::of((0..7_i32, -70..70_i32)), flip in 0..1000_usize,
+        ) {
+            let mut message = wire::TemporaryExposureKey {
+                key_data: Some(data.to_vec()),
+                transmission_risk_level: Some(level),
+                rolling_start_interval_number: Some(start),
+                rolling_period: Some(period),
+                report_type: more.map(|(report_type, _)| report_type),
+                days_since_onset_of_symptoms: more.map(|(_, days)| days),
+                variant_of_concern: None,
+            }
+            .encode_to_vec();
+            // In one of four, one bit is another.
+            if let Some(byte) = message.get_mut(flip / 8) {
+                *byte ^= 1 << (flip % 8);
+            }
+            let mut anomalies = Anomalies::default();
+            let long = RawKey::read_any(&message, &mut anomalies).map(ExportKey::try_from);
+            match ExportKey::read_usual(&message) {
+                Some(usual) => {
+                    prop_assert_eq!(long, Ok(Ok(usual)));
+                    prop_assert_eq!(anomalies, Anomalies::default());
+                }
+                // What is as publishers write it does go this way.
+                None => prop_assert!(
+                    flip / 8 < message.len() || !matches!(long, Ok(Ok(_))) || period < 128 || !(1 << 21..1 << 28).contains(&start)
+                        || more.is_some_and(|(_, days)| !(-64..=63).contains(&days))
+                ),
+            }
+        }
+
+        #[test]
         fn the_short_way_to_read_a_key_is_the_long_way(key in key(), flips in proptest::collection::vec((any::<prop::sample::Index>(), 0..8_u32), 0..3)) {
             let mut message = key.encode_to_vec();
             for (at, bit) in flips {
@@ -798,6 +985,10 @@ mod tests {
                     let at = at.index(message.len());
                     message[at] ^= 1 << bit;
                 }
+            }
+            let any = RawKey::read_any(&message, &mut Anomalies::default());
+            if let Some(usual) = ExportKey::read_usual(&message) {
+                prop_assert_eq!(any.map(ExportKey::try_from), Ok(Ok(usual)));
             }
             if let Some(short) = RawKey::read_canonical(&message) {
                 let mut anomalies = Anomalies::default();

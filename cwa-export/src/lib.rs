@@ -26,6 +26,7 @@ pub mod set;
 pub mod signature;
 mod signature_list;
 pub mod split;
+pub mod stream;
 pub mod submission;
 pub mod transfer;
 pub mod trust;

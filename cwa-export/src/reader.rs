@@ -157,6 +157,22 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// What is still to be read.
+    pub(crate) const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Number and length of the field that begins here and holds bytes, how long its tag and length are together, and
+    /// whether both are in their shortest form. Nothing is read by it.
+    pub(crate) fn peek_bytes(&self) -> Option<(u32, usize, usize, bool)> {
+        let mut ahead = self.clone();
+        let (tag, is_minimal) = ahead.varint().ok()?;
+        let (length, has_minimal_length) = ahead.varint().ok()?;
+        let number = u32::try_from(tag >> 3).ok().filter(|_| tag & 7 == 2)?;
+        let before = self.rest.len().saturating_sub(ahead.rest.len());
+        Some((number, usize::try_from(length).ok()?, before, is_minimal && has_minimal_length))
+    }
+
     /// Where the rest begins, counted from the start of the message.
     #[inline]
     const fn offset(&self) -> usize {
@@ -283,6 +299,21 @@ impl<'a> Field<'a> {
 
     const fn wrong_type(&self, expected: WireType) -> ReadError {
         ReadError::WireType { offset: self.offset, number: self.number, expected, found: self.wire_type() }
+    }
+}
+
+impl ReadError {
+    /// The same of a message whose first `by` bytes were left out.
+    pub(crate) fn shifted(mut self, by: usize) -> Self {
+        let (Self::Truncated { offset }
+        | Self::Varint { offset }
+        | Self::Tag { offset }
+        | Self::Group { offset }
+        | Self::WireType { offset, .. }
+        | Self::Text { offset }
+        | Self::TextLength { offset, .. }) = &mut self;
+        *offset = offset.saturating_add(by);
+        self
     }
 }
 

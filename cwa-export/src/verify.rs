@@ -9,12 +9,15 @@
 mod judgement;
 mod reader;
 
+use std::collections::BTreeSet;
+
 use cwa_crypto::DiagnosisKey;
 
-use crate::content::{ExportContent, ParseContentError};
+use crate::content::{ExportContent, ParseContentError, Place};
 use crate::cosigning::CosigningPolicy;
-use crate::finding::Finding;
+use crate::finding::{Finding, Severity};
 use crate::header::{self, HeaderError};
+use crate::key::KeyError;
 use crate::signature::SignatureInfo;
 use crate::signature_list::{ParseSignatureListError, SignatureList};
 use crate::trust::{LookUp, TrustStore, TrustedKey};
@@ -22,7 +25,7 @@ use crate::trust::{LookUp, TrustStore, TrustedKey};
 pub use crate::profile::{Profile, ProfileError};
 
 use judgement::Listed;
-pub(crate) use judgement::{Capped, Judgement};
+pub(crate) use judgement::{Capped, Judgement, repeated};
 
 /// An export whose structure is in order and whose signature nobody has looked at. Its keys cannot be read.
 #[derive(Clone, Debug)]
@@ -218,6 +221,30 @@ impl<'a> VerifiedContent<'a> {
     pub const fn signed_by(&self) -> &SignedBy {
         &self.signed_by
     }
+}
+
+/// Judges an export that was read in pieces, strictly: `content` without its keys, the digest of all of it, and the first
+/// key that cannot be used. `twice` is asked for key data that occurs more than once, if nothing else is wrong and the
+/// order of keys does not tell.
+pub(crate) fn verify_read<E: From<VerifyError>>(
+    content: &ExportContent<'_>,
+    digest: [u8; 32],
+    signatures: &SignatureList<'_>,
+    trusted: &TrustStore,
+    unusable: Option<(Place, KeyError)>,
+    twice: impl FnOnce() -> Result<BTreeSet<u128>, E>,
+) -> Result<SignedBy, E> {
+    let mut judgement = Judgement::of_read(content, unusable);
+    let batch = (content.batch_num(), content.batch_size());
+    let listed = Listed { infos: content.signature_infos(), batch };
+    if judgement.of_list(signatures, Some(listed)) {
+        judgement.of_digest(digest, signatures, Some(listed), trusted);
+    }
+    if judgement.findings.iter().all(|finding| finding.severity != Severity::Error) && !content.keys_ascend()
+    {
+        judgement.of_duplicates(twice()?);
+    }
+    Ok(judgement.into_result()?)
 }
 
 /// Who signed.

@@ -1,5 +1,7 @@
 //! Reading an archive so that there is only one way to read it.
 
+pub(crate) mod pieces;
+
 use core::fmt;
 
 use flate2::{Crc, Decompress, FlushDecompress, Status};
@@ -362,6 +364,7 @@ const EXTRA_ZIP64: u16 = 0x0001;
 const EXTRA_UNICODE_PATH: u16 = 0x7075;
 
 /// A member as both headers agree on it.
+#[derive(Clone, Debug)]
 struct Entry<'a> {
     name: &'a str,
     flags: u16,

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use p256::ecdsa::Signature;
 
 use super::{SignedBy, Signer, VerifyError};
-use crate::content::{Anomalies, ExportContent};
+use crate::content::{Anomalies, ExportContent, Place};
 use crate::finding::{Code, Finding, Severity};
-use crate::key::{ExportKey, RawKey};
+use crate::key::{ExportKey, KeyError, RawKey};
 use crate::profile::{Profile, ReaderRules};
 use crate::signature::{self, DerError, ECDSA_P256_SHA256, SignatureInfo};
 use crate::signature_list::{ListedSignature, SignatureList};
@@ -93,6 +93,27 @@ impl Judgement {
         judgement
     }
 
+    /// The same for content that was read in pieces by the strict profile: of the keys that cannot be used, the first.
+    pub(super) fn of_read(content: &ExportContent<'_>, unusable: Option<(Place, KeyError)>) -> Self {
+        let mut judgement = Self::new(Profile::Strict);
+        judgement.of_anomalies(content.anomalies());
+        judgement.of_head(content);
+        if let Some((Place { number, revised }, reason)) = unusable {
+            let kind = if revised { "revised key" } else { "key" };
+            judgement.find(Code::KeyInvalid, format!("{kind} {number}: {reason}"));
+        }
+        judgement
+    }
+
+    /// Key data that occurs more than once.
+    pub(super) fn of_duplicates(&mut self, duplicates: BTreeSet<u128>) {
+        let mut capped = Capped::default();
+        for key_data in duplicates {
+            capped.push(self, Code::DuplicateKey, || format!("key {key_data:032x} occurs more than once"));
+        }
+        capped.finish(self, Code::DuplicateKey, "keys that occur more than once");
+    }
+
     fn of_anomalies(&mut self, anomalies: Anomalies) {
         let Anomalies { unknown_fields, repeated_fields, not_minimal, overflowing } = anomalies;
         if unknown_fields > 0 {
@@ -169,12 +190,7 @@ impl Judgement {
             capped.finish(self, Code::KeyInvalid, "keys that cannot be used");
         }
         if !content.keys_ascend() {
-            let mut capped = Capped::default();
-            for key_data in duplicates(content) {
-                capped
-                    .push(self, Code::DuplicateKey, || format!("key {key_data:032x} occurs more than once"));
-            }
-            capped.finish(self, Code::DuplicateKey, "keys that occur more than once");
+            self.of_duplicates(duplicates(content));
         }
     }
 
@@ -186,13 +202,24 @@ impl Judgement {
         listed: Option<Listed<'_>>,
         trusted: &TrustStore,
     ) {
+        if !self.of_list(list, listed) {
+            return;
+        }
+        match self.profile.reader() {
+            Some(rules) => self.as_reader(rules, content, list, listed, trusted),
+            None => self.of_digest(signature::digest(content), list, listed, trusted),
+        }
+    }
+
+    /// The list of signatures, and whether there are any.
+    pub(super) fn of_list(&mut self, list: &SignatureList<'_>, listed: Option<Listed<'_>>) -> bool {
         let anomalies = list.anomalies;
         if anomalies != Anomalies::default() {
             self.find(Code::SignatureListMalformed, format!("export.sig has {anomalies}"));
         }
         if list.signatures.is_empty() {
             self.find(Code::Unsigned, "export.sig holds no signature");
-            return;
+            return false;
         }
         if let Some(listed) = listed
             && listed.infos.len() != list.signatures.len()
@@ -203,11 +230,17 @@ impl Judgement {
             );
             self.find(Code::SignatureCount, message);
         }
-        if let Some(rules) = self.profile.reader() {
-            return self.as_reader(rules, content, list, listed, trusted);
-        }
+        true
+    }
 
-        let digest = signature::digest(content);
+    /// The signatures of content with this SHA-256, by the rules of the two profiles that are ours.
+    pub(super) fn of_digest(
+        &mut self,
+        digest: [u8; 32],
+        list: &SignatureList<'_>,
+        listed: Option<Listed<'_>>,
+        trusted: &TrustStore,
+    ) {
         let mut outcomes = Vec::new();
         // Each listed info stands for one signature: two signatures under one name are as wrong as an unknown name.
         let mut unclaimed: Vec<&SignatureInfo> =
@@ -476,7 +509,7 @@ fn duplicates(content: &ExportContent<'_>) -> BTreeSet<u128> {
 }
 
 /// The numbers that occur more than once.
-fn repeated<T: Copy + Ord>(mut numbers: Vec<T>) -> BTreeSet<T> {
+pub(crate) fn repeated<T: Copy + Ord>(mut numbers: Vec<T>) -> BTreeSet<T> {
     numbers.sort_unstable();
     numbers
         .windows(2)
