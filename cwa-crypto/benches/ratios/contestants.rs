@@ -12,12 +12,12 @@ use cwa_crypto_baselines::bound;
 #[cfg(feature = "baselines")]
 use cwa_crypto_baselines::google;
 use cwa_crypto_baselines::memory::CountingAllocator;
+use cwa_crypto_baselines::report::{Better, Document, Race, Row};
 
 use crate::Effort;
 use crate::input::{self, PLANTED, SEGMENT};
 use crate::measure::{Contestant, race};
 use crate::naive;
-use crate::report::{Better, Document, Race, Row};
 
 const NAIVE: &str = "naive: RustCrypto, block by block";
 const GOOGLE: &str = "aws-lc in Google's shape";
@@ -61,7 +61,7 @@ pub(crate) fn run(effort: Effort, only: &str) -> Document {
     if BUILD.contains(only) {
         races.push(build(&keys, effort));
     }
-    Document::new(races, rows, effort.least < crate::FULL.least)
+    Document::new("cwa-crypto.ratios/1", races, rows, effort.least < crate::FULL.least)
 }
 
 /// Does the work of `keys` keys, for which no time is taken; `None` if there is no such work.
@@ -123,7 +123,7 @@ fn deriving(name: &str, keys: &[DiagnosisKey], effort: Effort) -> Race {
         contestants.push(Contestant::new(BOUND_AES, |keys| bound::aes(keys.len())));
         contestants.push(Contestant::new(BOUND_SHA, |keys| bound::sha(keys.len())));
     }
-    Race { name: name.to_owned(), unit: "ns/key".to_owned(), times: race(contestants, keys, effort) }
+    Race::new(name, "ns/key", race(contestants, keys, effort))
 }
 
 fn label(backend: Backend) -> String {
@@ -200,7 +200,7 @@ fn matching(name: &str, keys: &[DiagnosisKey], sightings: &[Sighting], effort: E
         // Whoever has more keys at hand can give them: then those of one day are looked for together.
         ours(BY_DAY_PIECES, PIECE, keys, &by_day, Backend::best()),
     ];
-    Race { name: name.to_owned(), unit: "ns/key".to_owned(), times: race(contestants, keys, effort) }
+    Race::new(name, "ns/key", race(contestants, keys, effort))
 }
 
 const WHOLE_PORTABLE: &str = "cwa-crypto, whole store, safe path only";
@@ -327,7 +327,7 @@ fn flood(keys: &[DiagnosisKey], effort: Effort) -> (Vec<Row>, Race) {
         google(keys, &flooded, GOOGLE_FLOODED),
     ];
     let times = race(contestants, keys, effort);
-    (bytes, Race { name: FLOOD.to_owned(), unit: "ns/key".to_owned(), times })
+    (bytes, Race::new(FLOOD, "ns/key", times))
 }
 
 #[cfg(feature = "baselines")]
@@ -374,7 +374,7 @@ fn two_threads(keys: &[DiagnosisKey], effort: Effort) -> Race {
         helper.end();
         times
     });
-    Race { name: THREADS.to_owned(), unit: "ns/key".to_owned(), times }
+    Race::new(THREADS, "ns/key", times)
 }
 
 fn two_threads_row(race: &Race) -> Row {
@@ -440,5 +440,5 @@ fn build(keys: &[DiagnosisKey], effort: Effort) -> Race {
         }),
     ];
     let times = race(contestants, keys, effort);
-    Race { name: BUILD.to_owned(), unit: "ns/identifier".to_owned(), times }
+    Race::new(BUILD, "ns/identifier", times)
 }

@@ -24,14 +24,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use cwa_crypto_baselines::memory::CountingAllocator;
+use cwa_crypto_baselines::runs;
 
 mod contestants;
 mod input;
-mod machine;
 mod measure;
 mod naive;
-mod report;
-mod runs;
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator::new();
@@ -61,7 +59,8 @@ fn main() -> ExitCode {
     let document = if arguments.runs == 1 {
         contestants::run(if arguments.smoke { SMOKE } else { FULL }, only)
     } else {
-        runs::worst_of(arguments.runs, arguments.smoke, only)
+        let smoke = arguments.smoke.then_some("--smoke");
+        runs::worst_of(arguments.runs, ["--bench", "--only", only].into_iter().chain(smoke))
     };
     print!("{}", document.table());
     let path = arguments.json.unwrap_or_else(|| concat!(env!("CARGO_TARGET_TMPDIR"), "/ratios.json").into());

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use cwa_crypto::DiagnosisKey;
-use serde::{Deserialize, Serialize};
+use cwa_crypto_baselines::report::Time;
 
 use crate::Effort;
 use crate::input::SEGMENT;
@@ -83,15 +83,6 @@ impl<'a> Contestant<'a> {
     }
 }
 
-/// What was measured of one contestant, in nanoseconds per key (or what else its work is divided by).
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub(crate) struct Time {
-    pub(crate) name: String,
-    pub(crate) minimum: f64,
-    /// A tenth of the segments were quicker.
-    pub(crate) p10: f64,
-}
-
 /// Lets all take turns until each was measured for long enough.
 pub(crate) fn race(mut contestants: Vec<Contestant<'_>>, keys: &[DiagnosisKey], effort: Effort) -> Vec<Time> {
     for contestant in &mut contestants {
@@ -103,13 +94,5 @@ pub(crate) fn race(mut contestants: Vec<Contestant<'_>>, keys: &[DiagnosisKey], 
             contestant.turn(keys, effort.turn);
         }
     }
-    contestants.into_iter().map(Time::of).collect()
-}
-
-impl Time {
-    fn of(contestant: Contestant<'_>) -> Self {
-        let mut samples = contestant.nanoseconds;
-        samples.sort_unstable_by(f64::total_cmp);
-        Self { name: contestant.name, minimum: samples[0], p10: samples[samples.len() / 10] }
-    }
+    contestants.into_iter().map(|contestant| Time::of(contestant.name, contestant.nanoseconds)).collect()
 }

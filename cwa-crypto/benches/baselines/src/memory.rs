@@ -3,12 +3,13 @@
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::alloc::{GlobalAlloc, Layout, System};
 
-/// The system's allocator, and the number of bytes that are allocated from it at the moment.
+/// The system's allocator, and the number of bytes that are allocated from it, now and at most.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct CountingAllocator;
 
 static LIVE: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
 
 impl CountingAllocator {
     /// The allocator of a program: `#[global_allocator] static A: CountingAllocator = CountingAllocator::new();`.
@@ -21,6 +22,22 @@ impl CountingAllocator {
     #[must_use]
     pub fn live_bytes() -> usize {
         LIVE.load(Ordering::Relaxed)
+    }
+
+    /// What `work` gives, and how many bytes more than before were allocated at most while it was done.
+    pub fn peak_of<T>(work: impl FnOnce() -> T) -> (T, usize) {
+        let before = Self::live_bytes();
+        PEAK.store(before, Ordering::Relaxed);
+        let done = work();
+        (done, PEAK.load(Ordering::Relaxed).saturating_sub(before))
+    }
+
+    fn add(bytes: usize) {
+        let live = LIVE.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        // Most allocations are not the largest yet; then nothing is written that other threads look at.
+        if live > PEAK.load(Ordering::Relaxed) {
+            PEAK.fetch_max(live, Ordering::Relaxed);
+        }
     }
 }
 
@@ -37,7 +54,7 @@ unsafe impl GlobalAlloc for CountingAllocator {
         // SAFETY: the caller keeps the contract of `GlobalAlloc::alloc`, which is `System`'s too.
         let block = unsafe { System.alloc(layout) };
         if !block.is_null() {
-            LIVE.fetch_add(layout.size(), Ordering::Relaxed);
+            Self::add(layout.size());
         }
         block
     }
@@ -46,7 +63,7 @@ unsafe impl GlobalAlloc for CountingAllocator {
         // SAFETY: as in `alloc`.
         let block = unsafe { System.alloc_zeroed(layout) };
         if !block.is_null() {
-            LIVE.fetch_add(layout.size(), Ordering::Relaxed);
+            Self::add(layout.size());
         }
         block
     }
@@ -61,8 +78,8 @@ unsafe impl GlobalAlloc for CountingAllocator {
         // SAFETY: as in `dealloc`.
         let moved = unsafe { System.realloc(block, layout, new_size) };
         if !moved.is_null() {
-            LIVE.fetch_add(new_size, Ordering::Relaxed);
             LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
+            Self::add(new_size);
         }
         moved
     }

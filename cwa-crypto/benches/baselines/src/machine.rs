@@ -4,19 +4,26 @@ use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 
+/// Processor, compiler, and how busy the machine was.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(crate) struct Machine {
-    pub(crate) processor: String,
-    pub(crate) cores: usize,
-    /// Of those that matter here.
-    pub(crate) instructions: Vec<String>,
-    pub(crate) compiler: String,
-    pub(crate) load: String,
+#[non_exhaustive]
+pub struct Machine {
+    /// Its name, family and model.
+    pub processor: String,
+    /// How many threads it runs at once.
+    pub cores: usize,
+    /// Of its instructions, those that matter here.
+    pub instructions: Vec<String>,
+    /// What `rustc --version` says.
+    pub compiler: String,
+    /// Load average of the last minute, five and fifteen.
+    pub load: String,
 }
 
 impl Machine {
     /// As far as this system says.
-    pub(crate) fn here() -> Self {
+    #[must_use]
+    pub fn here() -> Self {
         let processors = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let field = |name: &str| {
             let line =

@@ -5,70 +5,109 @@ use core::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 
 use crate::machine::Machine;
-use crate::measure::Time;
 
 /// All that one run, or the worst of several, has to say.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(crate) struct Document {
-    pub(crate) schema: String,
-    pub(crate) machine: Machine,
-    pub(crate) runs: usize,
-    pub(crate) smoke: bool,
+#[non_exhaustive]
+pub struct Document {
+    /// Name and version of the form.
+    pub schema: String,
+    /// Where the figures were taken.
+    pub machine: Machine,
+    /// In how many processes.
+    pub runs: usize,
+    /// Whether only answers were compared, and figures mean nothing.
+    pub smoke: bool,
     /// Contestants by what they competed in.
-    pub(crate) races: Vec<Race>,
-    pub(crate) rows: Vec<Row>,
+    pub races: Vec<Race>,
+    /// What is quoted.
+    pub rows: Vec<Row>,
 }
 
+/// Contestants that took turns.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(crate) struct Race {
-    pub(crate) name: String,
+#[non_exhaustive]
+pub struct Race {
+    /// At what.
+    pub name: String,
     /// What is measured, for example `ns/key`.
-    pub(crate) unit: String,
-    pub(crate) times: Vec<Time>,
+    pub unit: String,
+    /// The contestants' figures.
+    pub times: Vec<Time>,
+}
+
+/// What was measured of one contestant.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct Time {
+    /// The contestant.
+    pub name: String,
+    /// Its best segment.
+    pub minimum: f64,
+    /// A tenth of the segments were quicker.
+    pub p10: f64,
+}
+
+impl Time {
+    /// The figures of a contestant from those of its segments, of which there is at least one.
+    #[must_use]
+    pub fn of(name: impl Into<String>, mut samples: Vec<f64>) -> Self {
+        samples.sort_unstable_by(f64::total_cmp);
+        Self { name: name.into(), minimum: samples[0], p10: samples[samples.len() / 10] }
+    }
 }
 
 /// One line of the table.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(crate) struct Row {
-    pub(crate) name: String,
-    pub(crate) unit: String,
+#[non_exhaustive]
+pub struct Row {
+    /// What is quoted.
+    pub name: String,
+    /// Its unit, with a space before it if it is a word.
+    pub unit: String,
     /// From the minima.
-    pub(crate) measured: Option<f64>,
+    pub measured: Option<f64>,
     /// From the tenth percentiles.
-    pub(crate) p10: Option<f64>,
-    pub(crate) at_least: Option<f64>,
-    pub(crate) aim: Option<f64>,
-    pub(crate) better: Better,
+    pub p10: Option<f64>,
+    /// The figure that has to be reached.
+    pub at_least: Option<f64>,
+    /// The figure that is aimed at.
+    pub aim: Option<f64>,
+    /// In which direction.
+    pub better: Better,
     /// Why nothing was measured.
-    pub(crate) missing: Option<String>,
+    pub missing: Option<String>,
 }
 
+/// Which figures are good.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Better {
+#[expect(clippy::exhaustive_enums, reason = "there are two directions")]
+pub enum Better {
+    /// The more the better.
     Higher,
+    /// The less the better.
     Lower,
 }
 
 impl Document {
-    pub(crate) fn new(races: Vec<Race>, rows: Vec<Row>, smoke: bool) -> Self {
-        Self {
-            schema: "cwa-crypto.ratios/1".to_owned(),
-            machine: Machine::here(),
-            runs: 1,
-            smoke,
-            races,
-            rows,
-        }
+    /// What one run has to say.
+    #[must_use]
+    pub fn new(schema: &str, races: Vec<Race>, rows: Vec<Row>, smoke: bool) -> Self {
+        Self { schema: schema.to_owned(), machine: Machine::here(), runs: 1, smoke, races, rows }
     }
 
-    pub(crate) fn json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self).unwrap();
+    /// All of it as JSON.
+    #[must_use]
+    pub fn json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("numbers and texts can be written");
         text.push('\n');
         text
     }
 
-    pub(crate) fn table(&self) -> String {
+    /// All of it as Markdown.
+    #[must_use]
+    pub fn table(&self) -> String {
         let mut text = String::new();
         let machine = &self.machine;
         let _ = writeln!(
@@ -115,15 +154,23 @@ impl Document {
 }
 
 impl Race {
+    /// What was measured, in this unit.
+    #[must_use]
+    pub fn new(name: impl Into<String>, unit: &str, times: Vec<Time>) -> Self {
+        Self { name: name.into(), unit: unit.to_owned(), times }
+    }
+
     /// A figure of the contestant with this name.
-    pub(crate) fn time(&self, name: &str, of: fn(&Time) -> f64) -> f64 {
+    #[must_use]
+    pub fn time(&self, name: &str, of: fn(&Time) -> f64) -> f64 {
         of(self.times.iter().find(|time| time.name == name).expect("a contestant of this race"))
     }
 }
 
 impl Row {
     /// A row whose two figures come from the same computation over minima and over tenth percentiles.
-    pub(crate) fn new(
+    #[must_use]
+    pub fn new(
         name: impl Into<String>,
         unit: &str,
         better: Better,
@@ -142,19 +189,22 @@ impl Row {
     }
 
     /// A row without a figure, and why.
-    pub(crate) fn missing(name: impl Into<String>, unit: &str, better: Better, why: &str) -> Self {
+    #[must_use]
+    pub fn missing(name: impl Into<String>, unit: &str, better: Better, why: &str) -> Self {
         let mut row = Self::new(name, unit, better, |_| 0.0);
         (row.measured, row.p10, row.missing) = (None, None, Some(why.to_owned()));
         row
     }
 
     /// With the figure that has to be reached, and the one that is aimed at.
-    pub(crate) fn bounds(self, at_least: f64, aim: f64) -> Self {
+    #[must_use]
+    pub fn bounds(self, at_least: f64, aim: f64) -> Self {
         Self { at_least: Some(at_least), aim: Some(aim), ..self }
     }
 
     /// Of the same figure from another run, the worse.
-    pub(crate) fn worst(self, other: Self) -> Self {
+    #[must_use]
+    pub fn worst(self, other: Self) -> Self {
         let worse = |a: Option<f64>, b: Option<f64>| match (a, b) {
             (Some(a), Some(b)) if self.better == Better::Higher => Some(a.min(b)),
             (Some(a), Some(b)) => Some(a.max(b)),
