@@ -128,3 +128,13 @@ fn there_are_all_files_or_none() {
     assert!(!create(directory.path(), &["--output", "a.zip", "--max-bytes", "300"]).status.success());
     assert_eq!(files(directory.path())["a-00001.zip"], b"of an earlier run");
 }
+
+#[test]
+fn standard_output_gets_what_a_file_would() {
+    let directory = tempfile::tempdir().unwrap();
+    assert!(create(directory.path(), &["--output", "a.zip"]).status.success());
+    let printed = create(directory.path(), &["--output", "-"]);
+    assert!(printed.stdout == files(directory.path())["a.zip"], "{:?}", printed.stderr);
+    let unsigned = create(directory.path(), &["--output", "-", "--unsigned"]);
+    assert_eq!((unsigned.status.code(), unsigned.stdout), (Some(2), Vec::new()));
+}

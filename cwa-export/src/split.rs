@@ -57,6 +57,10 @@ impl Export {
             return Err(SplitError::NoKeys);
         }
         let mut count = total.div_ceil(limits.max_keys.max(1)).max(1);
+        let alone = core::slice::from_ref(&self);
+        if count == 1 && largest(alone, limits.max_archive_bytes, signature_infos)?.is_none() {
+            return Ok(vec![self]);
+        }
         let (mut too_few, mut enough) = (count.saturating_sub(1), None);
         loop {
             let files = self.in_files(count)?;

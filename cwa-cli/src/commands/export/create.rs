@@ -37,7 +37,7 @@ pub(crate) struct CreateArguments {
     /// End of that window; without it, the document's.
     #[arg(long, value_name = "TIME", value_parser = input::time)]
     end: Option<UnixTime>,
-    /// The archive to write; where several are needed, NAME-00001.zip, NAME-00002.zip and so on.
+    /// The archive to write, - for standard output; where several are needed, NAME-00001.zip, NAME-00002.zip and so on.
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
     /// Sign nothing: write, instead of NAME.zip, export.bin as NAME.bin, the digest to sign as NAME.digest, and who has to
@@ -227,14 +227,7 @@ fn to_standard_output(
         return Err(Failure::usage("CWA-E0317", "standard output can take one archive only")
             .help("--unsigned writes several files; name them with --output"));
     }
-    if output.is_json() {
-        return Err(Failure::usage(
-            "CWA-E0314",
-            "standard output cannot take the archive and the JSON document",
-        )
-        .help("name a file with --output, or leave out --json"));
-    }
-    output.raw(&written::archive(part, signers)?.1)?;
+    written::to_standard_output(&written::archive(part, signers)?.1, output)?;
     Ok(Answer::Yes)
 }
 

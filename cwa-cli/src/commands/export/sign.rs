@@ -1,13 +1,13 @@
 //! `cwa export sign`: joins an unsigned export with signatures that were made elsewhere.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cwa_export::signature::{SignatureForm, parse_der_or_raw};
 use cwa_export::{AttachError, OfferedSignature, UnsignedExport};
 use serde::Serialize;
 
 use super::keys::SignatureInfoDocument;
-use super::written::{Written, checked_archive};
+use super::written::{self, Written, checked_archive};
 use crate::args::Answer;
 use crate::commands::trust;
 use crate::failure::{Failure, Kind};
@@ -26,7 +26,7 @@ pub(crate) struct SignArguments {
     /// The public key under which the signature verifies, in PEM; one for each, in their order.
     #[arg(long = "public-key", value_name = "PEM", required = true)]
     public_keys: Vec<PathBuf>,
-    /// The archive to write.
+    /// The archive to write; - is standard output.
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
 }
@@ -76,6 +76,10 @@ pub(super) fn sign(arguments: &SignArguments, output: &mut Output) -> Result<Ans
     let signed = unsigned.attach(&offered).map_err(refused)?;
     let keys: Vec<_> = offered.iter().map(|offered| offered.verifying_key).collect();
     let archive = checked_archive(&signed, &keys)?;
+    if arguments.output == Path::new("-") {
+        written::to_standard_output(&archive, output)?;
+        return Ok(Answer::Yes);
+    }
     replace_file(&arguments.output, &archive)?;
 
     let signed =

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::keys::SignatureInfoDocument;
 use crate::failure::{Failure, Kind};
-use crate::output::replace_files;
+use crate::output::{Output, replace_files};
 
 /// A file that was written.
 #[derive(Clone, Serialize)]
@@ -120,6 +120,18 @@ pub(super) fn unsigned(
     }
     replace_files(&files)?;
     Ok(written)
+}
+
+/// Prints an archive, unless something else has to be printed.
+pub(super) fn to_standard_output(archive: &[u8], output: &mut Output) -> Result<(), Failure> {
+    if output.is_json() {
+        return Err(Failure::usage(
+            "CWA-E0314",
+            "standard output cannot take the archive and the JSON document",
+        )
+        .help("name a file with --output, or leave out --json"));
+    }
+    output.raw(archive)
 }
 
 /// One path as it is, several with their numbers before the extension, from `-00001`.
