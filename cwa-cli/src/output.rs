@@ -155,6 +155,11 @@ pub(crate) fn rfc3339(seconds: u64) -> String {
     timestamp.map_or_else(|| format!("second {seconds}"), |timestamp| timestamp.to_string())
 }
 
+/// A number of things: `1 error`, `2 errors`.
+pub(crate) fn count(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Styles for text; empty strings where colour is off, because the stream strips them.
 pub(crate) mod style {
     use anstyle::{AnsiColor, Style};

@@ -182,6 +182,9 @@ fn counts(content: &ExportContent<'_>, size: usize, profile: Profile, sink: &mut
     if count == 0 {
         sink.file(Code::NoKeys, "the file has no keys");
     } else if count < fewest {
-        sink.file(Code::FewKeys, format!("the file has {count} keys, fewer than {fewest}"));
+        sink.file(
+            Code::FewKeys,
+            format!("the file has {count} of the {fewest} keys that it should have at least"),
+        );
     }
 }

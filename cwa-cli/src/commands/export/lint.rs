@@ -14,7 +14,7 @@ use super::sarif;
 use crate::args::{Answer, Global};
 use crate::failure::Failure;
 use crate::input;
-use crate::output::{Output, replace_file, style};
+use crate::output::{Output, count, replace_file, style};
 
 /// Arguments of `cwa export lint`.
 #[derive(Debug, clap::Args)]
@@ -124,7 +124,10 @@ fn write_findings(text: &mut dyn Write, linted: &Linted, quiet: bool) -> io::Res
     let style = if *errors > 0 { style::BAD } else { style::GOOD };
     writeln!(
         text,
-        "{style}{errors} errors{style:#}, {warnings} warnings, {notes} notes in {} files by profile {profile}",
-        files.len()
+        "{style}{}{style:#}, {}, {} in {} by profile {profile}",
+        count(*errors, "error"),
+        count(*warnings, "warning"),
+        count(*notes, "note"),
+        count(files.len(), "file"),
     )
 }
