@@ -15,6 +15,11 @@ pub(crate) fn read<T: DeserializeOwned>(
     text: &str,
 ) -> Result<T, Box<dyn core::error::Error + Send + Sync>> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let options = serde_saphyr::options! { with_snippet: false }.with_filesystem_root(directory)?;
+    // What is no number is told by lint, with the parameter's name.
+    let options = serde_saphyr::options! {
+        with_snippet: false,
+        non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::PassThrough,
+    };
+    let options = options.with_filesystem_root(directory)?;
     Ok(serde_saphyr::from_str_with_options(text, options)?)
 }

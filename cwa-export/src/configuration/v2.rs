@@ -269,6 +269,29 @@ pub struct TransmissionRiskValueMapping {
     pub transmission_risk_value_mapping: Vec<TransmissionRiskValue>,
 }
 
+/// How the German server writes transmission risk levels into keys, in a file of its own that no app fetches;
+/// [`TrlEncoding`] is the way back.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "one map by the file")]
+pub struct TransmissionRiskEncodingFile {
+    /// The maps.
+    pub transmission_risk_encoding: TransmissionRiskEncoding,
+}
+
+/// Days since onset and report type that stand for a transmission risk level.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "two maps by the file")]
+pub struct TransmissionRiskEncoding {
+    /// Days since onset by level.
+    #[serde(rename = "transmissionRisk-to-daysSinceSymptoms")]
+    pub days_since_onset: BTreeMap<i32, i32>,
+    /// Report type by level.
+    #[serde(rename = "transmissionRisk-to-reportType")]
+    pub report_type: BTreeMap<i32, i32>,
+}
+
 /// How Android derives infectiousness.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]

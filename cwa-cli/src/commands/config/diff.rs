@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::load::Loaded;
 use crate::args::Answer;
 use crate::failure::Failure;
-use crate::output::{Output, style};
+use crate::output::{Output, count, style};
 
 /// Arguments of `cwa config diff`.
 #[derive(Debug, clap::Args)]
@@ -92,7 +92,8 @@ impl Loaded {
 fn place(loaded: &Loaded) -> String {
     use super::load::Content;
     match (&loaded.content, loaded.part()) {
-        (Content::Other(..), _) | (_, None) => String::new(),
+        // The encoding is the server's alone: it stands in no whole configuration.
+        (Content::Other(..) | Content::Encoding(_), _) | (_, None) => String::new(),
         (Content::Values(_), Some(part)) => format!("risk-calculation-parameters.{part}"),
         (_, Some(part)) => part.to_owned(),
     }
@@ -201,7 +202,8 @@ fn same(one: &Value, other: &Value) -> bool {
 fn write_difference(text: &mut dyn Write, difference: &Difference) -> io::Result<()> {
     let Difference { added, removed, changed } = difference;
     let (good, bad, warning) = (style::GOOD, style::BAD, style::WARNING);
-    writeln!(text, "{} parameters added, {} removed, {} changed", added.len(), removed.len(), changed.len())?;
+    let added_parameters = count(added.len(), "parameter");
+    writeln!(text, "{added_parameters} added, {} removed, {} changed", removed.len(), changed.len())?;
     for Parameter { parameter, value } in removed {
         writeln!(text, "  {bad}-{bad:#} {parameter}: {value}")?;
     }

@@ -12,7 +12,7 @@ use super::load::Loaded;
 use crate::args::{Answer, Global};
 use crate::commands::trust::write_findings;
 use crate::failure::Failure;
-use crate::output::{Output, style};
+use crate::output::{Output, count, style};
 
 /// Arguments of `cwa config lint`.
 #[derive(Debug, clap::Args)]
@@ -78,7 +78,10 @@ fn write_linted(text: &mut dyn Write, linted: &Linted, quiet: bool) -> io::Resul
     let style = if *errors > 0 { style::BAD } else { style::GOOD };
     writeln!(
         text,
-        "{style}{errors} errors{style:#}, {warnings} warnings, {notes} notes in {} files",
-        files.len()
+        "{style}{}{style:#}, {}, {} in {}",
+        count(*errors, "error"),
+        count(*warnings, "warning"),
+        count(*notes, "note"),
+        count(files.len(), "file"),
     )
 }

@@ -7,7 +7,7 @@ use cwa_export::audit::Kind;
 use cwa_export::configuration::v1::{AttenuationDuration, RiskScoreClassification, RiskScoreParameters};
 use cwa_export::configuration::v2::{
     DailySummaries, DiagnosisKeysDataMapping, ExposureConfiguration, RiskCalculation,
-    TransmissionRiskValueMapping,
+    TransmissionRiskEncodingFile, TransmissionRiskValueMapping,
 };
 use cwa_export::configuration::{Configuration, ConfigurationError, ConfigurationV1, ConfigurationV2};
 use cwa_export::finding::{Code, Finding};
@@ -37,6 +37,7 @@ pub(super) enum Content {
     Durations(AttenuationDuration),
     RiskCalculation(RiskCalculation),
     Values(TransmissionRiskValueMapping),
+    Encoding(TransmissionRiskEncodingFile),
     DataMapping(DiagnosisKeysDataMapping),
     Summaries(DailySummaries),
     Exposure(ExposureConfiguration),
@@ -108,6 +109,8 @@ impl Loaded {
             Content::Exposure(typed(&file, yaml)?)
         } else if has("transmission-risk-value-mapping") {
             Content::Values(typed(&file, yaml)?)
+        } else if has("transmission-risk-encoding") {
+            Content::Encoding(typed(&file, yaml)?)
         } else if let Some((_, kind, part)) = OTHER_PARTS.iter().find(|(member, ..)| has(member)) {
             Content::Other(*kind, part, yaml)
         } else {
@@ -128,6 +131,7 @@ impl Loaded {
             Content::Durations(part) => serde_json::to_value(part),
             Content::RiskCalculation(part) => serde_json::to_value(part),
             Content::Values(part) => serde_json::to_value(part),
+            Content::Encoding(part) => serde_json::to_value(part),
             Content::DataMapping(part) => serde_json::to_value(part),
             Content::Summaries(part) => serde_json::to_value(part),
             Content::Exposure(part) => serde_json::to_value(part),
@@ -155,6 +159,7 @@ impl Loaded {
             Content::Durations(_) => Some("attenuation-duration"),
             Content::RiskCalculation(_) => Some("risk-calculation-parameters"),
             Content::Values(_) => Some("transmission-risk-value-mapping"),
+            Content::Encoding(_) => Some("transmission-risk-encoding"),
             Content::DataMapping(_) => Some("diagnosis-keys-data-mapping"),
             Content::Summaries(_) => Some("daily-summaries-config"),
             Content::Exposure(_) => Some("exposure-configuration"),
@@ -173,6 +178,7 @@ impl Content {
             Self::Durations(part) => part.lint(),
             Self::RiskCalculation(part) => part.lint(),
             Self::Values(part) => part.lint(),
+            Self::Encoding(part) => part.lint(),
             Self::DataMapping(part) => part.lint(),
             Self::Summaries(part) => part.lint(),
             Self::Exposure(part) => part.lint(),
@@ -190,7 +196,6 @@ const OTHER_PARTS: &[(&str, Kind, &str)] = &[
     ("check-in-sizes-in-bytes", Kind::ApplicationConfigurationV2, "plausible-deniability-parameters"),
     ("revoked-trace-location-versions", Kind::ApplicationConfigurationV2, "revoked-trace-location-versions"),
     ("coronaPCRTestParameters", Kind::ApplicationConfigurationV2, "corona-test-parameters"),
-    ("transmission-risk-encoding", Kind::ApplicationConfigurationV2, "transmission-risk-encoding"),
     ("tek-field-derivations", Kind::Opaque, "derivation-maps"),
     ("region-mapping", Kind::Opaque, "region-mapping"),
 ];

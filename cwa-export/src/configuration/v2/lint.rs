@@ -3,11 +3,12 @@
 
 mod ranges;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     ConfigurationV2, DailySummaries, DiagnosisKeysDataMapping, ExposureConfiguration, Range, RiskCalculation,
-    RiskLevelRange, TransmissionRiskValue, TransmissionRiskValueMapping, TrlEncoding,
+    RiskLevelRange, TransmissionRiskEncodingFile, TransmissionRiskValue, TransmissionRiskValueMapping,
+    TrlEncoding,
 };
 use crate::configuration::lint::{Findings, Place, first_fall};
 use crate::finding::{Code, Finding};
@@ -67,6 +68,7 @@ macro_rules! lint_alone {
 lint_alone! {
     RiskCalculation
     TransmissionRiskValueMapping
+    TransmissionRiskEncodingFile
     DiagnosisKeysDataMapping
     DailySummaries
     ExposureConfiguration
@@ -271,6 +273,43 @@ impl TrlEncoding {
                 } else {
                     seen.insert(level, pair);
                 }
+            }
+        }
+    }
+}
+
+impl TransmissionRiskEncodingFile {
+    /// Each level must have days and report type that no other has.
+    fn look_at(&self, place: &Place, findings: &mut Findings) {
+        let (place, encoding) =
+            (place.member("transmission-risk-encoding"), &self.transmission_risk_encoding);
+        let (days, report_types) = (&encoding.days_since_onset, &encoding.report_type);
+        let levels: BTreeSet<i32> = days.keys().chain(report_types.keys()).copied().collect();
+        let mut seen = BTreeMap::new();
+        for level in levels {
+            if !(1..=8).contains(&level) {
+                findings.tell(Code::TransmissionRiskLevelInvalid, || {
+                    format!("{place}: level {level} is not 1 to 8")
+                });
+            }
+            let (Some(days), Some(report_type)) = (days.get(&level), report_types.get(&level)) else {
+                findings.tell(Code::EncodingInvalid, || format!("{place}: level {level} is in one map only"));
+                continue;
+            };
+            if !(-14..=14).contains(days) {
+                findings.tell(Code::DaysInvalid, || {
+                    format!("{place}: {days} days since onset are not -14 to 14")
+                });
+            }
+            if !(1..=4).contains(report_type) {
+                findings.tell(Code::ReportTypeInvalid, || {
+                    format!("{place}: report type {report_type} is not 1 to 4")
+                });
+            }
+            if let Some(other) = seen.insert((days, report_type), level) {
+                findings.tell(Code::EncodingInvalid, || {
+                    format!("{place}: levels {other} and {level} have the same days and report type")
+                });
             }
         }
     }

@@ -111,6 +111,51 @@ fn a_thousand_mistakes_of_one_kind_are_twenty_and_a_count() {
     assert_eq!(findings[20].message, "and 980 more: a country is no country code");
 }
 
+#[test]
+fn levels_must_be_told_apart_by_days_and_report_type() {
+    // The encoding that the German server published.
+    let mut file = TransmissionRiskEncodingFile::default();
+    for level in 1..=8 {
+        let encoding = &mut file.transmission_risk_encoding;
+        encoding.days_since_onset.insert(level, 2 - level % 2);
+        encoding.report_type.insert(level, 4 - (level - 1) / 2);
+    }
+    let codes = |file: &TransmissionRiskEncodingFile| -> Vec<Code> {
+        file.lint().iter().map(|finding| finding.code).collect()
+    };
+    assert_eq!(codes(&file), []);
+    let changed = |change: fn(&mut TransmissionRiskEncoding)| {
+        let mut file = file.clone();
+        change(&mut file.transmission_risk_encoding);
+        codes(&file)
+    };
+    let twice = changed(|encoding| *encoding.days_since_onset.get_mut(&8).unwrap() = 1);
+    assert_eq!(twice, [Code::EncodingInvalid]);
+    assert_eq!(
+        changed(|encoding| {
+            encoding.report_type.remove(&3);
+        }),
+        [Code::EncodingInvalid]
+    );
+    assert_eq!(
+        changed(|encoding| {
+            encoding.days_since_onset.insert(1, 15);
+        }),
+        [Code::DaysInvalid]
+    );
+    assert_eq!(
+        changed(|encoding| {
+            encoding.report_type.insert(8, 5);
+        }),
+        [Code::ReportTypeInvalid]
+    );
+    let ninth = changed(|encoding| {
+        encoding.days_since_onset.insert(9, 3);
+        encoding.report_type.insert(9, 1);
+    });
+    assert_eq!(ninth, [Code::TransmissionRiskLevelInvalid]);
+}
+
 proptest::proptest! {
     #[test]
     fn any_numbers_can_be_linted(ends: [f64; 6], weights: [f64; 4], levels: [i32; 4]) {
