@@ -95,7 +95,7 @@ impl<'a> ExportContent<'a> {
     /// Whether the bytes of each key, revised or not, are greater than those of the key before it, so that no two are
     /// the same. Most publishers sort.
     pub(crate) const fn keys_ascend(&self) -> bool {
-        !self.head.has_keys_out_of_order
+        !self.head.order.is_broken
     }
 
     /// The keys as a device takes them, in the order of the file. A key that cannot be used is left out.
@@ -157,8 +157,10 @@ impl<'a> ExportContent<'a> {
         let (mut walk, mut region) = (Walk::default(), None);
         let mut fields = Fields::new(message);
         loop {
-            while let Some(message) = fields.next_short(KEYS_TAG) {
+            walk.usual_keys(&mut fields, |_| {});
+            if let Some(message) = fields.next_short(KEYS_TAG) {
                 _ = walk.key(message, false)?;
+                continue;
             }
             let Some(field) = fields.next() else { break };
             match walk.field(&field.map_err(ParseContentError::Message)?)? {
@@ -395,29 +397,33 @@ impl Walk {
         Ok(Read::Other)
     }
 
-    /// Takes a key, counts it, and notes what spares a second look at all of them.
+    /// Takes keys as long as they stand one behind the other as most publishers write them, counts them, and notes what
+    /// spares a second look. The next one is for [`key`](Self::key), or no key.
     #[inline]
+    pub(crate) fn usual_keys<'a>(&mut self, fields: &mut Fields<'a>, mut each: impl FnMut(ExportKey)) {
+        // All that changes from key to key stays in registers.
+        let (mut count, mut order, mut rest) = (self.head.keys, self.head.order, fields.rest());
+        while let Some((key, behind)) = usual_field(KEYS_TAG, rest) {
+            count = count.saturating_add(1);
+            order.next(u128::from_be_bytes(key.key_data));
+            each(key);
+            rest = behind;
+        }
+        (self.head.keys, self.head.order) = (count, order);
+        fields.go_on_at(rest);
+    }
+
+    /// Takes a key however it is written.
     pub(crate) fn key(
         &mut self,
         message: &[u8],
         revised: bool,
     ) -> Result<(Result<ExportKey, KeyError>, Place), ParseContentError> {
-        let place = self.place(revised);
-        match ExportKey::read_usual(message) {
-            Some(key) => {
-                self.head.order(u128::from_be_bytes(key.key_data));
-                Ok((Ok(key), place))
-            }
-            None => Ok((self.unusual_key(message, place)?, place)),
-        }
-    }
-
-    #[inline]
-    const fn place(&mut self, revised: bool) -> Place {
         let head = &mut self.head;
         let count = if revised { &mut head.revised_keys } else { &mut head.keys };
         *count = count.saturating_add(1);
-        Place { number: *count, revised }
+        let place = Place { number: *count, revised };
+        Ok((self.unusual_key(message, place)?, place))
     }
 
     #[inline(never)]
@@ -434,7 +440,7 @@ impl Walk {
         let usable = ExportKey::try_from(key);
         self.head.has_unusable_keys |= usable.is_err();
         if let Some(number) = key.number() {
-            self.head.order(number);
+            self.head.order.next(number);
         }
         Ok(usable)
     }
@@ -446,13 +452,29 @@ impl Walk {
     }
 }
 
-impl Head {
-    /// Notes whether keys are still in the order of their bytes.
+/// Whether keys are in the order of their bytes, as numbers, which are quicker to compare.
+#[derive(Clone, Copy, Debug, Default)]
+struct Order {
+    last: u128,
+    has_last: bool,
+    is_broken: bool,
+}
+
+impl Order {
     #[inline]
-    fn order(&mut self, key_data: u128) {
-        self.has_keys_out_of_order |= Some(key_data) <= self.last_key_data;
-        self.last_key_data = Some(key_data);
+    const fn next(&mut self, key_data: u128) {
+        self.is_broken |= self.has_last & (key_data <= self.last);
+        (self.last, self.has_last) = (key_data, true);
     }
+}
+
+/// The key of a field with this tag that is written as most publishers do, and what is behind it.
+#[inline(always)]
+fn usual_field(tag: u8, bytes: &[u8]) -> Option<(ExportKey, &[u8])> {
+    let [found, length @ 0..0x80, rest @ ..] = bytes else { return None };
+    let (message, behind) = rest.split_at_checked(usize::from(*length))?;
+    let key = ExportKey::read_usual(message).filter(|_| *found == tag)?;
+    Some((key, behind))
 }
 
 /// Everything but keys and region.
@@ -466,9 +488,7 @@ struct Head {
     keys: usize,
     revised_keys: usize,
     has_unusable_keys: bool,
-    has_keys_out_of_order: bool,
-    /// As a number, which is quicker to compare than bytes.
-    last_key_data: Option<u128>,
+    order: Order,
 }
 
 impl SignatureInfo {
@@ -693,6 +713,23 @@ impl Iterator for UsableKeys<'_> {
             }
             if let Some(key) = unusual(message) {
                 return Some(key);
+            }
+        }
+    }
+
+    #[inline]
+    fn fold<B, F: FnMut(B, DiagnosisKey) -> B>(mut self, init: B, mut each: F) -> B {
+        let mut folded = init;
+        loop {
+            let mut rest = self.0.fields.rest();
+            while let Some((key, behind)) = usual_field(self.0.tag, rest) {
+                folded = each(folded, key.diagnosis_key());
+                rest = behind;
+            }
+            self.0.fields.go_on_at(rest);
+            match self.next() {
+                Some(key) => folded = each(folded, key),
+                None => return folded,
             }
         }
     }

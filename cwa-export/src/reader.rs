@@ -162,6 +162,11 @@ impl<'a> Fields<'a> {
         self.rest
     }
 
+    /// Leaves out what is before `rest`, which is the end of what is still to be read.
+    pub(crate) const fn go_on_at(&mut self, rest: &'a [u8]) {
+        self.rest = rest;
+    }
+
     /// Number and length of the field that begins here and holds bytes, how long its tag and length are together, and
     /// whether both are in their shortest form. Nothing is read by it.
     pub(crate) fn peek_bytes(&self) -> Option<(u32, usize, usize, bool)> {

@@ -92,10 +92,10 @@ impl<'a> ExportStream<'a> {
         let (mut hash, mut reading, mut unusable) = (Sha256::new(), Reading::default(), None);
         self.pieces.export_bin(|piece| {
             hash.update(piece.new_bytes());
-            reading.take(piece, |key, place| match key {
-                Ok(key) if !place.revised => each(&mut state, key.diagnosis_key()),
-                Ok(_) => {}
-                Err(reason) => unusable = unusable.or(Some((place, reason))),
+            reading.take(piece, |key| match key {
+                Ok((key, false)) => each(&mut state, key.diagnosis_key()),
+                Ok((_, true)) => {}
+                Err(key) => unusable = unusable.or(Some(key)),
             })
         })?;
         let (content, region) = reading.finish();
@@ -226,9 +226,9 @@ impl Pieces<'_> {
     fn for_each(&self, mut each: impl FnMut(ExportKey, bool)) -> Result<(), StreamError> {
         let mut reading = Reading::default();
         self.export_bin(|piece| {
-            reading.take(piece, |key, place| {
-                if let Ok(key) = key {
-                    each(key, place.revised);
+            reading.take(piece, |key| {
+                if let Ok((key, revised)) = key {
+                    each(key, revised);
                 }
             })
         })
@@ -255,6 +255,13 @@ impl Pieces<'_> {
 /// Longest field of the format that is held until it is whole; those that the format does not know may have any length.
 const MAX_FIELD: usize = 64 << 10;
 
+/// A key that can be used and whether it is a revised one; or which key cannot, and why.
+type KeyRead = Result<(ExportKey, bool), (Place, KeyError)>;
+
+fn read(key: Result<ExportKey, KeyError>, place: Place) -> KeyRead {
+    key.map(|key| (key, place.revised)).map_err(|reason| (place, reason))
+}
+
 /// How far an export has been read.
 #[derive(Debug, Default)]
 struct Reading {
@@ -269,11 +276,7 @@ struct Reading {
 
 impl Reading {
     /// Reads what is whole, and says how many bytes that was.
-    fn take(
-        &mut self,
-        piece: &Piece<'_>,
-        mut each: impl FnMut(Result<ExportKey, KeyError>, Place),
-    ) -> Result<usize, StreamError> {
+    fn take(&mut self, piece: &Piece<'_>, mut each: impl FnMut(KeyRead)) -> Result<usize, StreamError> {
         let mut bytes = piece.bytes;
         if !self.has_header {
             if bytes.len() < header::HEADER.len() && !piece.is_last {
@@ -304,7 +307,7 @@ impl Reading {
         &mut self,
         bytes: &'b [u8],
         is_last: bool,
-        each: &mut impl FnMut(Result<ExportKey, KeyError>, Place),
+        each: &mut impl FnMut(KeyRead),
     ) -> Result<Option<&'b [u8]>, ParseContentError> {
         let base = self.offset;
         let shift = |error| match error {
@@ -313,9 +316,11 @@ impl Reading {
         };
         let mut fields = Fields::new(bytes);
         loop {
-            while let Some(message) = fields.next_short(Walk::KEYS_TAG) {
+            self.walk.usual_keys(&mut fields, |key| each(Ok((key, false))));
+            if let Some(message) = fields.next_short(Walk::KEYS_TAG) {
                 let (key, place) = self.walk.key(message, false)?;
-                each(key, place);
+                each(read(key, place));
+                continue;
             }
             let before = fields.clone();
             match fields.next() {
@@ -325,7 +330,7 @@ impl Reading {
                 }
                 Some(Ok(field)) => match self.walk.field(&field).map_err(shift)? {
                     Read::Region(text) => self.region = Some(text.to_owned()),
-                    Read::Key(key, place) => each(key, place),
+                    Read::Key(key, place) => each(read(key, place)),
                     Read::Other => {}
                 },
                 Some(Err(ReadError::Truncated { .. })) if !is_last => {

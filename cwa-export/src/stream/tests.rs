@@ -151,8 +151,8 @@ proptest! {
         let ends = splits.iter().cycle().scan(0, |end, size| { *end += size; Some(*end) });
         for end in ends.map(|end| end.min(bytes.len())) {
             let piece = Piece { bytes: &bytes[begin..end], held, is_last: end == bytes.len() };
-            let took = reading.take(&piece, |key, place| {
-                keys.extend(key.ok().filter(|_| !place.revised).map(|key| key.diagnosis_key()));
+            let took = reading.take(&piece, |key| {
+                keys.extend(key.ok().filter(|(_, revised)| !revised).map(|(key, _)| key.diagnosis_key()));
             });
             match took {
                 Ok(used) => (held, begin) = (end - begin - used, begin + used),
