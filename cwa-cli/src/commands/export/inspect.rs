@@ -152,6 +152,7 @@ fn write_export(text: &mut dyn Write, name: &str, inspected: &Inspected) -> io::
             info.name()
         )?;
     }
+    writeln!(text, "  cwa-hash   {}", inspected.cwa_hash)?;
     if inspected.kind != Kind::ExposureKeys {
         if inspected.kind != Kind::Opaque {
             writeln!(text, "  {faint}`cwa config inspect` shows what is in it{faint:#}")?;
