@@ -174,6 +174,7 @@ impl From<PublishError> for ConfigurationProblem {
         match error {
             PublishError::Sign(error) => Self::Sign(error),
             PublishError::NotPublishable { findings } => Self::NotPublishable { findings },
+            PublishError::TooLong(error) => Self::Unrecognised(error),
             _ => Self::Unrecognised(ConfigurationError::Unrecognised),
         }
     }

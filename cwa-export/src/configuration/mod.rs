@@ -25,12 +25,16 @@ pub enum Configuration {
 }
 
 impl Configuration {
+    /// Most bytes that a configuration has. Published ones have some 3,000; a message of many empty parts takes a
+    /// hundred times its length in memory.
+    pub const MAX_LENGTH: usize = 1 << 20;
+
     /// Reads the configuration that `content` is, by what is in it.
     ///
     /// # Errors
     ///
-    /// [`ConfigurationError`] if it is an exposure key export, or no configuration of a known kind. Content that could
-    /// be several kinds at once, because hardly anything is in it, is none.
+    /// [`ConfigurationError`] if it is an exposure key export, longer than [`MAX_LENGTH`](Self::MAX_LENGTH), or no
+    /// configuration of a known kind. Content that could be several kinds at once, because hardly anything is in it, is none.
     pub fn decode(content: &[u8]) -> Result<Self, ConfigurationError> {
         recognise::decode(content)
     }
@@ -74,6 +78,12 @@ pub enum ConfigurationError {
     /// Keys, signed by the same key.
     #[error("the content is an exposure key export, not a configuration")]
     IsExport,
+    /// Longer than any configuration.
+    #[error("the content has {length} bytes; a configuration has {} at most", Configuration::MAX_LENGTH)]
+    TooLong {
+        /// Its length in bytes.
+        length: usize,
+    },
     /// Nothing known.
     #[error("the content is no application configuration of a known kind")]
     Unrecognised,

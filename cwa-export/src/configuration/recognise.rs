@@ -22,6 +22,10 @@ const V2_IOS: &[WireType] = {
 
 pub(super) fn decode(content: &[u8]) -> Result<Configuration, ConfigurationError> {
     refuse_export(content)?;
+    let length = content.len();
+    if length > Configuration::MAX_LENGTH {
+        return Err(ConfigurationError::TooLong { length });
+    }
     let v1 = shape_fits(content, V1)
         .then(|| wire::configuration_v1::ApplicationConfiguration::decode(content).ok())
         .flatten()

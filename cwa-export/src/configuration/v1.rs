@@ -79,15 +79,20 @@ impl ConfigurationV1 {
     ///
     /// # Errors
     ///
-    /// [`PublishError::NotPublishable`] with the findings that keep it from being published, or whatever kept a signer
-    /// from signing.
+    /// [`PublishError::NotPublishable`] with the findings that keep it from being published, that it is too long, or
+    /// whatever kept a signer from signing.
     pub fn sign(&self, signers: &[&dyn Signer]) -> Result<SignedFiles, PublishError> {
         let mut findings = self.lint();
         findings.retain(|finding| finding.severity == Severity::Error || finding.code == Code::ClassesGap);
         if !findings.is_empty() {
             return Err(PublishError::NotPublishable { findings });
         }
-        Ok(SignedFiles::sign_content(self.encode(), signers)?)
+        let content = self.encode();
+        let length = content.len();
+        if length > Configuration::MAX_LENGTH {
+            return Err(ConfigurationError::TooLong { length }.into());
+        }
+        Ok(SignedFiles::sign_content(content, signers)?)
     }
 }
 
@@ -516,6 +521,9 @@ pub enum PublishError {
         /// What keeps it.
         findings: Vec<Finding>,
     },
+    /// No reader would take it.
+    #[error(transparent)]
+    TooLong(#[from] ConfigurationError),
     /// It could not be signed.
     #[error(transparent)]
     Sign(#[from] SignContentError),

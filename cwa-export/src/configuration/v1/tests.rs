@@ -193,6 +193,24 @@ fn an_export_or_something_else_is_no_configuration() {
 }
 
 #[test]
+fn nothing_longer_than_a_mebibyte_is_decoded() {
+    let mut configuration = german();
+    let length = configuration.encode().len();
+    // Field 7, with a tag and a length of three bytes.
+    configuration.supported_countries.push("x".repeat(Configuration::MAX_LENGTH - length - 4));
+    assert_eq!(configuration.encode().len(), Configuration::MAX_LENGTH);
+    assert_eq!(ConfigurationV1::decode(&configuration.encode()), Ok(configuration.clone()));
+    configuration.supported_countries[0].push('x');
+    let length = Configuration::MAX_LENGTH + 1;
+    assert_eq!(ConfigurationV1::decode(&configuration.encode()), Err(ConfigurationError::TooLong { length }));
+    configuration.supported_countries = vec!["DE".into(); Configuration::MAX_LENGTH / 4];
+    assert!(matches!(configuration.sign(&[&signer()]), Err(PublishError::NotPublishable { .. })));
+    let class = &mut configuration.risk_score_classes.risk_classes[0];
+    (configuration.supported_countries, class.url) = (Vec::new(), "x".repeat(Configuration::MAX_LENGTH));
+    assert!(matches!(configuration.sign(&[&signer()]), Err(PublishError::TooLong(_))));
+}
+
+#[test]
 fn the_names_are_those_of_the_german_files() {
     let json = serde_json::to_value(german()).unwrap();
     assert_eq!(json["exposure-config"]["attenuation"]["gt_63_le_73_dbm"], 2);
