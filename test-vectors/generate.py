@@ -15,7 +15,7 @@ import sys
 
 sys.dont_write_bytecode = True
 
-from generator import audit, configuration, crypto, envelope, export, figures, life_cycle, lint, mistakes, profiles, recompute, risk, together, verification, writer  # noqa: E402
+from generator import audit, configuration, content_sig, crypto, envelope, export, figures, life_cycle, lint, mistakes, profiles, recompute, risk, together, verification, writer  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 CRYPTOGRAPHY = "Exposure Notification Cryptography Specification v1.2"
@@ -84,6 +84,7 @@ FILES = [
         "families": ["export.split", "export.padding", "export.order", "export.cwa_hash", "export.attach"],
     },
     {"name": "audit.json", "spec": EXPORT, "families": ["export.audit"]},
+    {"name": "content_sig.json", "spec": "Cryptographic Message Syntax (RFC 5652), as CoronaMelder uses it", "families": ["export.content_sig"]},
 ]
 
 
@@ -100,7 +101,7 @@ def main():
         figures.add_committed(collection, HERE / "v1")
     functions = crypto.RECOMPUTE | risk.recompute(collection) | verification.RECOMPUTE | export.RECOMPUTE
     carried = recompute.check(collection, functions)
-    for module in [crypto, export, risk, verification, life_cycle, mistakes, profiles, lint, configuration, together, writer, audit]:
+    for module in [crypto, export, risk, verification, life_cycle, mistakes, profiles, lint, configuration, together, writer, audit, content_sig]:
         module.add(collection)
 
     different = []

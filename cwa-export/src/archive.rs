@@ -10,7 +10,7 @@ mod write;
 
 pub(crate) use write::{deflated_len, length, longest, longest_deflated};
 
-pub use read::{Archive, ArchiveError, HeaderField, Limits};
+pub use read::{Archive, ArchiveError, ContentArchive, HeaderField, Limits};
 pub(crate) use read::{other_contents, pieces};
 pub use write::{WriteArchiveError, write};
 
@@ -19,6 +19,13 @@ pub const EXPORT_BIN: &str = "export.bin";
 
 /// Name of the member that holds the signatures.
 pub const EXPORT_SIG: &str = "export.sig";
+
+/// Name of the member in which Dutch archives carry a CMS signature: a third one beside keys, the only one beside
+/// [`CONTENT_BIN`].
+pub const CONTENT_SIG: &str = "content.sig";
+
+/// Name of the member that is signed in Dutch archives of anything but keys.
+pub const CONTENT_BIN: &str = "content.bin";
 
 /// Whether `bytes` begin like a ZIP archive, an empty one included.
 #[must_use]

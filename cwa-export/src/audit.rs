@@ -3,12 +3,14 @@
 //! Where [`verify`](crate::verify) gives the keys or an error, this gives everything that was found, in one pass and
 //! with stable codes.
 
+mod content_sig;
+
 use core::fmt;
 
 use cwa_crypto::{Day, UnixTime};
 use serde::Serialize;
 
-use crate::archive::{self, Archive, ArchiveError};
+use crate::archive::{self, Archive, ArchiveError, ContentArchive};
 use crate::batch::PublicationPolicy;
 use crate::configuration::Configuration;
 use crate::content::{ExportContent, ParseContentError};
@@ -16,7 +18,7 @@ use crate::cosigning::CosigningPolicy;
 use crate::diagnose::Search;
 use crate::finding::{Code, Finding, Severity};
 use crate::header;
-use crate::profile::{Profile, ThirdMember};
+use crate::profile::Profile;
 use crate::signature_list::ParseSignatureListError;
 use crate::trust::TrustStore;
 use crate::verify::{
@@ -176,13 +178,23 @@ pub struct Audit<'a> {
     now: Option<UnixTime>,
     expects_test_keys: bool,
     cosigners: Option<&'a CosigningPolicy>,
+    #[cfg(feature = "cms")]
+    certificate: Option<&'a crate::cms::SignerCertificate>,
 }
 
 impl<'a> Audit<'a> {
     /// Judges by the strict profile, with these keys.
     #[must_use]
     pub const fn new(trusted: &'a TrustStore) -> Self {
-        Self { trusted, profile: Profile::Strict, now: None, expects_test_keys: false, cosigners: None }
+        Self {
+            trusted,
+            profile: Profile::Strict,
+            now: None,
+            expects_test_keys: false,
+            cosigners: None,
+            #[cfg(feature = "cms")]
+            certificate: None,
+        }
     }
 
     /// Judges by another profile.
@@ -219,6 +231,9 @@ impl<'a> Audit<'a> {
         match Archive::read(bytes) {
             Ok(archive) => self.members(&archive, bytes),
             Err(error) => {
+                if let Ok(archive) = ContentArchive::read(bytes) {
+                    return self.content_archive(&archive);
+                }
                 let mut report = self.unreadable(None, Code::ArchiveUnreadable, &error);
                 if let ArchiveError::Duplicate { name } = error {
                     self.duplicates(bytes, &name, &mut report);
@@ -231,30 +246,12 @@ impl<'a> Audit<'a> {
     /// Judges two bare files; without signatures, the content alone.
     #[must_use]
     pub fn files(&self, content: &[u8], export_sig: Option<&[u8]>) -> Report {
-        self.judge(content, export_sig, None, |_| {})
+        self.judge(content, export_sig, None, |judgement| self.no_members(judgement))
     }
 
     fn members(&self, archive: &Archive, bytes: &[u8]) -> Report {
-        let (members, reader) = (archive.unexpected_members(), self.profile.reader());
         self.judge(archive.export_bin(), Some(archive.export_sig()), Some(bytes), |judgement| {
-            let dutch = reader.is_some_and(|rules| rules.third_member == ThirdMember::ContentSig);
-            for name in members {
-                let message = format!("the archive also holds {name}");
-                match reader {
-                    Some(_) if dutch && name == CONTENT_SIG => {
-                        judgement.find(Code::ContentSigNotVerified, "content.sig was not verified");
-                    }
-                    Some(rules) => {
-                        let refuses = rules.third_member == ThirdMember::Refused;
-                        judgement.find_for_reader(Code::UnexpectedMember, refuses, message);
-                    }
-                    None => judgement.find(Code::UnexpectedMember, message),
-                }
-            }
-            if dutch && !members.iter().any(|name| name == CONTENT_SIG) {
-                let message = "the archive holds no content.sig";
-                judgement.find_for_reader(Code::ContentSigMissing, true, message);
-            }
+            self.further_members(judgement, archive);
         })
     }
 
@@ -461,9 +458,6 @@ impl<'a> Audit<'a> {
         self.unreadable(Some(kind), code, error)
     }
 }
-
-/// Name of the member in which Dutch archives carry a CMS signature.
-const CONTENT_SIG: &str = "content.sig";
 
 const fn signature_list_code(error: &ParseSignatureListError) -> Code {
     match error {

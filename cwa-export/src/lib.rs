@@ -4,6 +4,8 @@
 pub mod archive;
 pub mod audit;
 pub mod batch;
+#[cfg(feature = "cms")]
+pub mod cms;
 pub mod configuration;
 pub mod content;
 pub mod corpus;

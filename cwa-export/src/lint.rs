@@ -97,7 +97,11 @@ impl Lint {
         let audit = Audit::new(&store);
         let Ok(archive) = Archive::read(bytes) else {
             // Refused; the audit says why.
-            sink.adopt(audit.archive(bytes));
+            let report = audit.archive(bytes);
+            if let Some(kind) = report.kind {
+                sink.file(Code::NotAnExport, format!("the file holds no keys: {kind}"));
+            }
+            sink.adopt(report);
             return self.content(sink, None, bytes.len());
         };
         if file::uses_descriptors(bytes) {

@@ -79,8 +79,8 @@ pub enum Profile {
     /// key of the app. That is also so if there is no signature at all: such a file is taken, and is not valid.
     Microg,
     /// The Dutch app, which verifies `content.sig` (CMS) itself and hands the other two members to Play Services: a
-    /// third member of that name must be there, and all else is as under [`Android`](Self::Android). The CMS signature
-    /// itself is not verified here, and a note says so.
+    /// third member of that name must be there, and all else is as under [`Android`](Self::Android). Whether the
+    /// CMS signature is right is looked at if a certificate is given for it; a note says so if not.
     Nl,
 }
 
@@ -182,7 +182,13 @@ const LENIENT: &[Code] = &[
 ];
 
 /// What keeps a file from being valid under every profile, whatever its reader does.
-const NEVER_VALID: &[Code] = &[Code::Unsigned, Code::SignatureCount, Code::NotCosigned];
+const NEVER_VALID: &[Code] = &[
+    Code::Unsigned,
+    Code::SignatureCount,
+    Code::NotCosigned,
+    Code::ContentSigMissing,
+    Code::ContentSigInvalid,
+];
 
 /// What one published reader does.
 #[derive(Debug)]
@@ -340,7 +346,19 @@ const MICROG: ReaderRules = ReaderRules {
     refuses: &[],
 };
 
-const NL: ReaderRules = ReaderRules { third_member: ThirdMember::ContentSig, ..ANDROID };
+const NL: ReaderRules = ReaderRules {
+    third_member: ThirdMember::ContentSig,
+    refuses: &[
+        Code::Unsigned,
+        Code::SignatureCount,
+        Code::NotCosigned,
+        Code::SameWindow,
+        Code::BatchIncomplete,
+        Code::ContentSigMissing,
+        Code::ContentSigInvalid,
+    ],
+    ..ANDROID
+};
 
 #[cfg(test)]
 mod tests {

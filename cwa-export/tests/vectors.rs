@@ -255,6 +255,31 @@ fn files_together() {
 }
 
 #[test]
+#[cfg(feature = "cms")]
+fn content_sig() {
+    use cwa_export::audit::Audit;
+    use cwa_export::cms::SignerCertificate;
+    use cwa_export::profile::Profile;
+    run("export.content_sig", |group, test| {
+        let pem = group.data["public_key_pem"].as_str().unwrap();
+        let trusted: TrustStore = [TrustedKey::from_pem("vectors", pem).unwrap()].into_iter().collect();
+        let certificate = test.input.get("certificate_pem").map(|pem| pem.as_str().unwrap());
+        let certificate = certificate.map(|pem| SignerCertificate::from_pem("certificate", pem).unwrap());
+        for profile in Profile::ALL {
+            let mut audit = Audit::new(&trusted).profile(*profile);
+            if let Some(certificate) = &certificate {
+                audit = audit.content_sig_certificate(certificate);
+            }
+            let report = audit.archive(&bytes(test, "zip"));
+            let about = format!("tc{}: {}, by {profile}: {report:?}", test.tc_id, test.comment);
+            assert_eq!(test.expected["verdict"][profile.name()], report.verdict.to_string(), "{about}");
+            assert_eq!(test.expected["kind"], serde_json::to_value(report.kind).unwrap(), "{about}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn explanations() {
     use cwa_export::audit::{Audit, Verdict};
     use cwa_export::finding::Code;

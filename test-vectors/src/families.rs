@@ -44,6 +44,10 @@ const FAMILIES: &[Family] = &[
         "signed key files and archives: which are valid, and which published readers take",
     ),
     family("export.together", "files handed over together and keys that sign together: who takes them"),
+    family(
+        "export.content_sig",
+        "archives with a CMS signature: whose is right, and for whom they are valid",
+    ),
     family("export.explanation", "what is said about the mistakes of producers"),
     family("config.lint", "application configurations of both versions: every finding, and no other"),
     family(

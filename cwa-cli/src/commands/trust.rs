@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use cwa_export::cms::SignerCertificate;
 use cwa_export::finding::{Finding, Severity};
 use cwa_export::trust::{PublicKeyError, TrustStore, TrustedKey};
 
@@ -90,6 +91,16 @@ pub(crate) fn public_key(path: &Path) -> Result<TrustedKey, Failure> {
         }
         Failure::input("CWA-E0010", format!("{} is no public key of an export signer", path.display()))
             .help("expected is SubjectPublicKeyInfo of the curve P-256 in PEM, as `openssl ec -pubout` writes it")
+            .caused_by(error)
+    })
+}
+
+/// The certificate in a PEM file, under the file's name.
+pub(crate) fn signer_certificate(path: &Path) -> Result<SignerCertificate, Failure> {
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    SignerCertificate::from_pem(name, &input::read_text(path)?).map_err(|error| {
+        Failure::input("CWA-E0016", format!("{} is no certificate of a signer", path.display()))
+            .help("expected is X.509 in PEM; `openssl cms -verify -signer FILE` writes the one that comes with a signature")
             .caused_by(error)
     })
 }

@@ -89,6 +89,12 @@ pub(crate) const FAILURES: &[FailureCode] = &[
         "Names are unique in a store, and one name does not do for several keys.",
         "Give another with --id, one key at a time.",
     ),
+    code(
+        "CWA-E0016",
+        "a file is no certificate of a signer",
+        "It has no X.509 certificate in PEM, or one whose key is neither RSA of 2048 to 8192 bits nor ECDSA with P-256.",
+        "`openssl x509 -in FILE -noout -text` shows what it is.",
+    ),
     // 02: sightings and matching
     code(
         "CWA-E0201",

@@ -8,6 +8,7 @@ use cwa_crypto::{
 use cwa_export::ExportKey;
 use cwa_export::audit::{Audit, Report};
 use cwa_export::batch::{Hour, PendingKey, PublicationPolicy};
+use cwa_export::cms::SignerCertificate;
 use cwa_export::configuration::Configuration;
 use cwa_export::content::ParseContentError;
 use cwa_export::cosigning::{CosigningPolicy, CosigningPolicyError};
@@ -31,6 +32,7 @@ pub(super) fn run(family: &str, group: &Group, test: &Test) -> Outcome {
         "export.archive" => archive(input, expected),
         "export.lint" => lint(input, expected),
         "export.reader" => readers(group, input, expected),
+        "export.content_sig" => content_sig(group, input, expected),
         "export.together" => together(group, input, expected),
         "export.explanation" => explanation(group, input, expected),
         "config.lint" => lint_configuration(input, expected),
@@ -168,6 +170,26 @@ fn readers(group: &Group, input: &Value, expected: &Value) -> Result<(), Problem
     }
     same("verdict", &verdicts, &member(expected, "verdict")?)?;
     Ok(same("reader", &answers, &optional(expected, "reader")?.unwrap_or_default())?)
+}
+
+/// For whom an archive with a CMS signature is valid, and what it holds.
+fn content_sig(group: &Group, input: &Value, expected: &Value) -> Result<(), Problem> {
+    let (trusted, package) = (trusted(group)?, package(input)?);
+    let certificate = optional::<String>(input, "certificate_pem")?
+        .map(|pem| SignerCertificate::from_pem("certificate", &pem).map_err(refused("certificate")))
+        .transpose()?;
+    let (mut verdicts, mut kind) = (BTreeMap::new(), None);
+    for profile in Profile::ALL {
+        let mut audit = Audit::new(&trusted).profile(*profile);
+        if let Some(certificate) = &certificate {
+            audit = audit.content_sig_certificate(certificate);
+        }
+        let report = package.judge(audit);
+        verdicts.insert(profile.to_string(), report.verdict.to_string());
+        kind = report.kind;
+    }
+    same("kind", &json!(kind), &member::<Value>(expected, "kind")?)?;
+    Ok(same("verdict", &verdicts, &member(expected, "verdict")?)?)
 }
 
 /// Who takes files that are handed over together, and who made their signatures.

@@ -6,7 +6,7 @@ use core::fmt;
 
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 
-use super::{EXPORT_BIN, EXPORT_SIG};
+use super::{CONTENT_BIN, CONTENT_SIG, EXPORT_BIN, EXPORT_SIG};
 use crate::profile::Duplicates;
 
 /// The members of an archive, inflated and checked.
@@ -14,6 +14,7 @@ use crate::profile::Duplicates;
 pub struct Archive {
     export_bin: Vec<u8>,
     export_sig: Vec<u8>,
+    content_sig: Option<Vec<u8>>,
     unexpected: Vec<String>,
 }
 
@@ -48,11 +49,16 @@ impl Archive {
     }
 
     fn of_entries(entries: &[Entry<'_>]) -> Result<Self, ArchiveError> {
-        let (mut export_bin, mut export_sig, mut unexpected) = (None, None, Vec::new());
+        let (mut export_bin, mut export_sig, mut content_sig) = (None, None, None);
+        let mut unexpected = Vec::new();
         for entry in entries {
             match entry.name {
                 EXPORT_BIN => export_bin = Some(entry.content()?),
                 EXPORT_SIG => export_sig = Some(entry.content()?),
+                CONTENT_SIG => {
+                    content_sig = Some(entry.content()?);
+                    unexpected.push(CONTENT_SIG.to_owned());
+                }
                 // Not needed, but what an archive holds is whole, or the archive is refused.
                 name => {
                     entry.content()?;
@@ -63,6 +69,7 @@ impl Archive {
         Ok(Self {
             export_bin: export_bin.ok_or(ArchiveError::Missing { name: EXPORT_BIN })?,
             export_sig: export_sig.ok_or(ArchiveError::Missing { name: EXPORT_SIG })?,
+            content_sig,
             unexpected,
         })
     }
@@ -79,10 +86,57 @@ impl Archive {
         &self.export_sig
     }
 
+    /// The CMS signature that Dutch archives carry beside the other.
+    #[must_use]
+    pub fn content_sig(&self) -> Option<&[u8]> {
+        self.content_sig.as_deref()
+    }
+
     /// Names of further members, which phones refuse: `content.sig` in Dutch archives.
     #[must_use]
     pub fn unexpected_members(&self) -> &[String] {
         &self.unexpected
+    }
+}
+
+/// An archive of the Dutch app that holds anything but keys: `content.bin`, and `content.sig` that signs it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ContentArchive {
+    content_bin: Vec<u8>,
+    content_sig: Vec<u8>,
+}
+
+impl ContentArchive {
+    /// Reads `bytes` within [`Limits::default`].
+    ///
+    /// # Errors
+    ///
+    /// [`ArchiveError`] as for [`Archive::read`], for the two other members; [`ArchiveError::Unexpected`] for a third.
+    pub fn read(bytes: &[u8]) -> Result<Self, ArchiveError> {
+        let (mut content_bin, mut content_sig) = (None, None);
+        for entry in &layout(bytes, &Limits::default(), MemberNames::Unique)? {
+            match entry.name {
+                CONTENT_BIN => content_bin = Some(entry.content()?),
+                CONTENT_SIG => content_sig = Some(entry.content()?),
+                name => return Err(ArchiveError::Unexpected { name: name.to_owned() }),
+            }
+        }
+        Ok(Self {
+            content_bin: content_bin.ok_or(ArchiveError::Missing { name: CONTENT_BIN })?,
+            content_sig: content_sig.ok_or(ArchiveError::Missing { name: CONTENT_SIG })?,
+        })
+    }
+
+    /// The member that is signed.
+    #[must_use]
+    pub fn content_bin(&self) -> &[u8] {
+        &self.content_bin
+    }
+
+    /// The member that signs it.
+    #[must_use]
+    pub fn content_sig(&self) -> &[u8] {
+        &self.content_sig
     }
 }
 
@@ -304,6 +358,12 @@ pub enum ArchiveError {
         expected: u32,
         /// What was computed.
         found: u32,
+    },
+    /// A member that is none of the two.
+    #[error("there is a further member {name}")]
+    Unexpected {
+        /// The name.
+        name: String,
     },
     /// No member of that name.
     #[error("there is no member {name}")]

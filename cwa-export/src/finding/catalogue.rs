@@ -125,13 +125,19 @@ codes! {
         "Do not use the file. Whoever maintains the reader should refuse it.";
     ContentSigMissing, "CWA-E1217", Error, "there is no content.sig",
         "The Dutch app verifies a third member, `content.sig`, before it hands the other two to the phone.",
-        "Leave out `--profile nl` for files that are not for that app.";
+        "Leave out `--profile nl` and `--cms-certificate` for files that are not for that app.";
     ContentSigNotVerified, "CWA-W1218", Note, "content.sig was not verified",
-        "It is a CMS signature under the government's certificates. Whether it is right is not looked at.",
-        "`openssl cms -verify -binary -inform DER -in content.sig -content export.bin -CAfile FILE` verifies it.";
+        "It is a CMS signature under the government's certificates, and no certificate was given.",
+        "Give the signer's certificate with `--cms-certificate FILE`.";
     NotCosigned, "CWA-E1219", Error, "not all keys that must sign have signed",
         "`--require` names sets of keys, and of none of them all have made a signature that verifies.",
         "Do not use the file, or correct the sets if the publisher has replaced a key.";
+    ContentSigVerified, "CWA-W1220", Note, "content.sig verifies",
+        "It was made with the key of the certificate that was given, which is believed as it is: its dates and its issuer are not looked at.",
+        "None needed.";
+    ContentSigInvalid, "CWA-E1221", Error, "content.sig is not right",
+        "It is no detached CMS signature of this content under the certificate that was given: made over other content, by somebody else, or cut short.",
+        "Do not use the file; or give the certificate of the one who signs, not that of its issuer.";
     // 13: keys
     KeyInvalid, "CWA-E1301", Error, "a key cannot be used",
         "Its key data is not 16 bytes, or a number is out of its range. Android stops reading at such a key, so that everything behind it is lost.",

@@ -33,7 +33,7 @@ pub(crate) struct Judgement {
 }
 
 impl Judgement {
-    pub(super) const fn new(profile: Profile) -> Self {
+    pub(crate) const fn new(profile: Profile) -> Self {
         Self {
             profile,
             findings: Vec::new(),

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use cwa_crypto::{ENIntervalNumber, UnixTime};
+use cwa_export::archive::ContentArchive;
 use cwa_export::audit::Kind;
 use cwa_export::content::ExportContent;
 use cwa_export::header;
 use cwa_export::{UnverifiedContent, UnverifiedExport, cwa_hash};
 use serde::Serialize;
 
-use super::PackageArguments;
 use super::keys::{KeyDocument, SignatureInfoDocument};
+use super::{Package, PackageArguments};
 use crate::args::Answer;
 use crate::failure::Failure;
 use crate::output::{Output, style};
@@ -62,7 +63,16 @@ struct Charts {
 
 pub(super) fn inspect(arguments: &InspectArguments, output: &mut Output) -> Result<Answer, Failure> {
     let name = arguments.package.name();
-    let (content, signatures) = arguments.package.read()?.open(&name)?;
+    let package = arguments.package.read()?;
+    if let Package::Archive(bytes) = &package
+        && let Ok(archive) = ContentArchive::read(bytes)
+    {
+        // Signed as a whole by content.sig, and never keys, whatever it begins with.
+        let inspected = of_other(Kind::Opaque, archive.content_bin(), Vec::new());
+        output.answer("cwa.export.inspect/1", &inspected, |text| write_export(text, &name, &inspected))?;
+        return Ok(Answer::Yes);
+    }
+    let (content, signatures) = package.open(&name)?;
     let kind = Kind::of(&content);
     if let (Kind::Opaque, true, Err(error)) = (kind, signatures.is_empty(), header::strip(&content)) {
         return Err(Failure::input(
@@ -83,25 +93,29 @@ pub(super) fn inspect(arguments: &InspectArguments, output: &mut Output) -> Resu
         let unverified = UnverifiedContent::parse(&content, &signatures).map_err(|error| {
             Failure::input("CWA-E1109", format!("the signatures of {name} cannot be read")).caused_by(error)
         })?;
-        Inspected {
-            kind,
-            size: content.len(),
-            cwa_hash: hex::encode(cwa_hash(&content)),
-            start_timestamp: None,
-            end_timestamp: None,
-            region: None,
-            batch_num: None,
-            batch_size: None,
-            signature_infos: unverified.claimed_signature_infos().map(Into::into).collect(),
-            key_count: 0,
-            revised_key_count: 0,
-            keys: None,
-            revised_keys: None,
-            charts: Charts::default(),
-        }
+        of_other(kind, &content, unverified.claimed_signature_infos().map(Into::into).collect())
     };
     output.answer("cwa.export.inspect/1", &inspected, |text| write_export(text, &name, &inspected))?;
     Ok(Answer::Yes)
+}
+
+fn of_other(kind: Kind, content: &[u8], signature_infos: Vec<SignatureInfoDocument>) -> Inspected {
+    Inspected {
+        kind,
+        size: content.len(),
+        cwa_hash: hex::encode(cwa_hash(content)),
+        start_timestamp: None,
+        end_timestamp: None,
+        region: None,
+        batch_num: None,
+        batch_size: None,
+        signature_infos,
+        key_count: 0,
+        revised_key_count: 0,
+        keys: None,
+        revised_keys: None,
+        charts: Charts::default(),
+    }
 }
 
 fn of_export(content: &ExportContent<'_>, export_bin: &[u8], with_keys: bool) -> Inspected {

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::{Package, PackageArguments};
 use crate::args::{Answer, Global};
-use crate::commands::trust::{TrustArguments, write_findings};
+use crate::commands::trust::{TrustArguments, signer_certificate, write_findings};
 use crate::failure::Failure;
 use crate::output::{Output, style};
 
@@ -36,6 +36,10 @@ pub(crate) struct VerifyArguments {
     /// by its name in the trust store.
     #[arg(long, value_name = "SETS", help_heading = "Trust")]
     require: Option<CosigningPolicy>,
+    /// Verify content.sig of Dutch archives too, under this certificate of its signer. The certificate is believed as it is: neither
+    /// its dates nor its issuer are looked at.
+    #[arg(long, value_name = "PEM", help_heading = "Trust")]
+    cms_certificate: Option<PathBuf>,
     #[command(flatten)]
     trust: TrustArguments,
 }
@@ -94,6 +98,10 @@ pub(super) fn verify(
     }
     if let Some(policy) = &arguments.require {
         audit = audit.cosigners(policy);
+    }
+    let certificate = arguments.cms_certificate.as_deref().map(signer_certificate).transpose()?;
+    if let Some(certificate) = &certificate {
+        audit = audit.content_sig_certificate(certificate);
     }
     let mut set = FileSet::default();
     let mut files = Vec::new();
