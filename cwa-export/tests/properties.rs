@@ -2,6 +2,8 @@
 #![allow(missing_docs, reason = "an integration test has no documentation")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
+use std::sync::LazyLock;
+
 use cwa_crypto::{
     DaysSinceOnsetOfSymptoms, DiagnosisKey, ENIntervalNumber, ReportType, RollingPeriod,
     TransmissionRiskLevel, UnixTime,
@@ -178,6 +180,20 @@ proptest! {
     }
 
     #[test]
+    fn configurations_with_flipped_bits_are_linted_or_refused(choice: prop::sample::Index, flips in prop::collection::vec((any::<prop::sample::Index>(), 0..8_u8), 1..4), cut: prop::sample::Index) {
+        let mut content = configurations()[choice.index(configurations().len())].clone();
+        for (at, bit) in flips {
+            let at = at.index(content.len());
+            content[at] ^= 1 << bit;
+        }
+        content.truncate(cut.index(content.len() * 4).max(content.len() / 2));
+        match Configuration::decode(&content) {
+            Ok(read) => prop_assert!(Configuration::lint_content(&content).unwrap().ends_with(&read.lint())),
+            Err(error) => prop_assert_eq!(Configuration::lint_content(&content), Err(error)),
+        }
+    }
+
+    #[test]
     fn a_configuration_survives_the_way_through_its_bytes(score in 0..=9999_i32, border in 1..9999_i32, weights in prop::collection::vec(1..=100_000_u32, 4)) {
         let mut configuration = ConfigurationV1::default();
         configuration.min_risk_score = score;
@@ -194,4 +210,16 @@ proptest! {
         prop_assert!(!has_error, "{:?}", configuration.lint());
         prop_assert_eq!(ConfigurationV1::decode(&configuration.encode()), Ok(configuration));
     }
+}
+
+/// Those of the known answers.
+fn configurations() -> &'static [Vec<u8>] {
+    static CONFIGURATIONS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+        let files = cwa_test_vectors::builtin().map(|(_, json)| cwa_test_vectors::parse(json).unwrap());
+        let groups = files.flat_map(|file| file.test_groups).filter(|group| group.family == "config.lint");
+        let content =
+            |test: cwa_test_vectors::Test| hex::decode(test.input["content"].as_str().unwrap()).unwrap();
+        groups.flat_map(|group| group.tests).map(content).collect()
+    });
+    &CONFIGURATIONS
 }
