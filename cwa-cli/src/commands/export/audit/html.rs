@@ -243,7 +243,9 @@ fn publication(page: &mut String, statistics: &Statistics) {
         return;
     }
     let cells = statistics.publication.iter().map(|cell| (cell.age_days, cell.hour, cell.keys));
-    let (columns, rows) = grid(cells, |hour| format!("{hour:02}:00"));
+    let (columns, mut rows) = grid(cells, |hour| format!("{hour:02}:00"));
+    // Time goes down, as levels go up.
+    rows.reverse();
     section(
         page,
         "Hour of publication",
