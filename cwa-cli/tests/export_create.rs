@@ -124,6 +124,10 @@ fn there_are_all_files_or_none() {
     assert_eq!(output.status.code(), Some(74), "{output:?}");
     assert_eq!(files(directory.path()), BTreeMap::new());
 
+    std::fs::write(directory.path().join("b-00003.bin"), b"of an earlier run").unwrap();
+    let unsigned = create(directory.path(), &["--output", "b.zip", "--unsigned", "--max-keys", "3"]);
+    assert_eq!((unsigned.status.code(), files(directory.path()).len()), (Some(2), 1));
+
     std::fs::write(directory.path().join("a-00001.zip"), b"of an earlier run").unwrap();
     assert!(!create(directory.path(), &["--output", "a.zip", "--max-bytes", "300"]).status.success());
     assert_eq!(files(directory.path())["a-00001.zip"], b"of an earlier run");

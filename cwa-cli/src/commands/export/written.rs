@@ -99,9 +99,8 @@ pub(super) fn unsigned(
     output: &Path,
 ) -> Result<Vec<Written>, Failure> {
     let (mut files, mut written) = (Vec::new(), Vec::new());
-    for (part, path) in parts.iter().zip(paths(output, parts.len())?) {
+    for (part, bin) in parts.iter().zip(paths(&output.with_extension("bin"), parts.len())?) {
         let unsigned = part.prepare(infos.to_vec());
-        let bin = path.with_extension("bin");
         let to_be_signed = ToBeSigned {
             schema: "cwa.export.unsigned/1",
             export_bin: bin.file_name().unwrap_or_default().to_string_lossy().into_owned(),
@@ -114,8 +113,8 @@ pub(super) fn unsigned(
             .map_err(|error| unmade("the list of signers could not be written").caused_by(error))?;
         json.push(b'\n');
         written.push(Written::new(&bin, unsigned.export_bin(), unsigned.export_bin()));
-        files.push((path.with_extension("digest"), unsigned.digest().to_vec()));
-        files.push((path.with_extension("json"), json));
+        files.push((bin.with_extension("digest"), unsigned.digest().to_vec()));
+        files.push((bin.with_extension("json"), json));
         files.push((bin, unsigned.export_bin().to_vec()));
     }
     replace_files(&files)?;
