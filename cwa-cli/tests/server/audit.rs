@@ -157,6 +157,10 @@ fn a_directory_without_packages_is_no_distribution() {
     std::fs::write(directory.path().join("readme.txt"), "hello").unwrap();
     let (exit, document) = cwa(&["export", "audit", directory.path().to_str().unwrap()]);
     assert_eq!((exit, document["code"].as_str()), (3, Some("CWA-E0331")));
+    // An archive that cannot be opened is an answer, not a failure.
+    std::fs::write(directory.path().join("damaged.zip"), b"PK\x03\x04damaged").unwrap();
+    let (exit, document) = cwa(&["export", "audit", directory.path().to_str().unwrap()]);
+    assert_eq!((exit, codes(&document)), (3, BTreeSet::from(["CWA-E1001"])));
     let (exit, document) = cwa(&["export", "audit", directory.path().join("nowhere").to_str().unwrap()]);
     assert_eq!((exit, document["code"].as_str()), (3, Some("CWA-E0330")));
 }
