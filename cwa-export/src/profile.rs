@@ -65,7 +65,7 @@ pub enum Profile {
     /// What Corona-Warn-App checks itself (Android `SignatureValidation`, `ZipHelper`; iOS `SAPDownloadedPackage`).
     ///
     /// Any signature under any of its keys, whatever names and algorithm say; further members ignored, of two with one
-    /// name the last. Content is not looked at: packages of keys go on to the framework, so ask for `apple` and `android`
+    /// name the last (as on Android; the app for iOS takes the first). Content is not looked at: packages of keys go on to the framework, so ask for `apple` and `android`
     /// too. The app for Android checks its configuration so and leaves packages of keys to the framework altogether.
     Cwa,
     /// The import of Google's key server (`exportimport/import.go`).
@@ -76,7 +76,8 @@ pub enum Profile {
     /// microG (`ExposureNotificationServiceImpl`).
     ///
     /// Exactly two members; white space around the header does not matter; every signature must be right under the one
-    /// key of the app. That is also so if there is no signature at all: such a file is taken, and is not valid.
+    /// key of the app. That is also so if there is no signature at all: such a file is taken, and is not valid. For an
+    /// app whose key it does not know it verifies nothing, which is not judged here.
     Microg,
     /// The Dutch app, which verifies `content.sig` (CMS) itself and hands the other two members to Play Services: a
     /// third member of that name must be there, and all else is as under [`Android`](Self::Android). Whether the
