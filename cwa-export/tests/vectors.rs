@@ -9,6 +9,7 @@ use cwa_crypto::UnixTime;
 use cwa_export::content::ParseContentError;
 use cwa_export::finding::{Code, Finding};
 use cwa_export::signature::DerError;
+use cwa_export::stream::{ExportStream, StreamError};
 use cwa_export::submission::{Submission, SubmissionError, SubmissionPolicy};
 use cwa_export::verify::{ParseExportError, VerifyError};
 use cwa_export::{Archive, TrustStore, TrustedKey, UnverifiedExport};
@@ -106,6 +107,20 @@ fn signed_files() {
         let pem = group.data["public_key_pem"].as_str().unwrap();
         let trusted: TrustStore = [TrustedKey::from_pem("vectors", pem).unwrap()].into_iter().collect();
         let (bin, sig) = (bytes(test, "export_bin"), bytes(test, "export_sig"));
+        // Read in pieces it is believed or refused alike, and so are its keys.
+        let archive = cwa_export::archive::write(&bin, &sig).unwrap();
+        let stream = ExportStream::open(&archive).map_err(StreamError::from);
+        let streamed = stream.and_then(|stream| {
+            stream.verify_and_fold(&trusted, Vec::new(), |keys: &mut Vec<_>, key| keys.push(key))
+        });
+        let whole = UnverifiedExport::parse(&bin, &sig).ok().and_then(|export| export.verify(&trusted).ok());
+        assert_eq!(
+            streamed.ok().map(|(_, keys)| keys),
+            whole.map(|verified| verified.keys().collect()),
+            "tc{}: {}",
+            test.tc_id,
+            test.comment
+        );
         let export = UnverifiedExport::parse(&bin, &sig).map_err(|error| match error {
             ParseExportError::Content(ParseContentError::Header(_)) => Refused::by("header", &error),
             ParseExportError::Content(_) => Refused::by("payload", &error),
