@@ -77,7 +77,7 @@ impl<'a> ExportStream<'a> {
     }
 
     /// The same, and something is made of the keys on the way: statistics, a table. It comes out only if the signature
-    /// is right; `each` is a function without surroundings, so that nothing gets out by another way.
+    /// is right; `each` is a function without surroundings, so that no key gets out by mistake before.
     ///
     /// # Errors
     ///
