@@ -29,7 +29,7 @@ use super::policy::Roles;
 use super::portal::{Portal, PortalAccount};
 use super::publisher::{Files, Publisher, SharedSigner};
 use super::request::HeaderAllowance;
-use super::store::{OpenError, SqliteStore};
+use super::store::{Database, OpenError, SqliteStore};
 use super::tasks::Tasks;
 use super::tree::Tree;
 use super::{
@@ -360,12 +360,12 @@ impl ServerBuilder {
         let store = tokio::task::spawn_blocking(move || SqliteStore::open(&database))
             .await
             .map_err(|error| StartError::Listener(io::Error::other(error)))??;
+        let store = Database::Sqlite(store);
         let metrics = Arc::new(Metrics::default());
         let tree = Tree::new(self.www);
         let publisher = self.signer.map(|signer| {
             let files = Files { tree: tree.clone(), signer, country: self.country, configurations };
-            let lock_file = self.data_dir.join("publish.lock");
-            Publisher::new(store.clone(), Arc::clone(&metrics), self.policy.publication, files, lock_file)
+            Publisher::new(store.clone(), Arc::clone(&metrics), self.policy.publication, files)
         });
         let portal = Portal::new(self.policy.portal.clone(), self.portal_accounts, &mut rng());
         Ok(App {

@@ -60,7 +60,7 @@ use metrics::Metrics;
 use policy::Roles;
 use portal::Portal;
 use publisher::Publisher;
-use store::SqliteStore;
+use store::{Database, Job};
 use tasks::Tasks;
 
 /// Everything that handlers share.
@@ -74,7 +74,7 @@ struct App {
     credentials: Credentials,
     metrics: Arc<Metrics>,
     tasks: Tasks,
-    store: SqliteStore,
+    store: Database,
     verification: verification::Service,
     distribution: Distribution,
     portal: Arc<Portal>,
@@ -90,6 +90,10 @@ impl App {
     }
 
     async fn purge(&self, now: UnixTime) -> Result<(), StoreError> {
+        let Some(_lock) = self.store.try_lock(Job::Retention).await? else {
+            tracing::info!("another process forgets");
+            return Ok(());
+        };
         let purged = self.verification.purge(now).await?;
         tracing::info!(
             sessions = purged.sessions,

@@ -7,9 +7,8 @@
 use core::fmt;
 use core::sync::atomic::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use cwa_crypto::{Day, DiagnosisKey, UnixTime};
@@ -23,7 +22,7 @@ use tokio::sync::Mutex;
 use tokio::task::{JoinError, JoinSet};
 
 use super::metrics::Metrics;
-use super::store::{CloseError, Package, PackageStore as _, Span, SqliteStore, StoreError};
+use super::store::{CloseError, Database, Job, Package, PackageStore as _, Span, StoreError};
 use super::tree::Tree;
 
 /// A signer that a server can share between its threads.
@@ -42,12 +41,11 @@ pub struct Publication {
 /// Closes hours and writes packages.
 #[derive(Debug)]
 pub(super) struct Publisher {
-    store: SqliteStore,
+    store: Database,
     metrics: Arc<Metrics>,
     policy: PublicationPolicy,
     files: Arc<Files>,
-    lock_file: PathBuf,
-    /// One run at a time in this process; the lock file keeps other processes out.
+    /// One run at a time in this process; the job's lock keeps other processes out.
     turn: Mutex<()>,
 }
 
@@ -65,19 +63,18 @@ const PACKAGES_AT_A_TIME: usize = 8;
 
 impl Publisher {
     pub(super) fn new(
-        store: SqliteStore,
+        store: Database,
         metrics: Arc<Metrics>,
         policy: PublicationPolicy,
         files: Files,
-        lock_file: PathBuf,
     ) -> Self {
-        Self { store, metrics, policy, files: Arc::new(files), lock_file, turn: Mutex::new(()) }
+        Self { store, metrics, policy, files: Arc::new(files), turn: Mutex::new(()) }
     }
 
     /// One run; gives the packages it has written, hours before days, oldest first.
     pub(super) async fn publish(&self, now: UnixTime) -> Result<Vec<Publication>, PublishError> {
         let _turn = self.turn.lock().await;
-        let _lock = RunLock::take(&self.lock_file)?;
+        let _lock = self.store.try_lock(Job::Publish).await?.ok_or(PublishError::Busy)?;
         let result = self.run(now).await;
         match &result {
             Ok(written) => {
@@ -322,23 +319,6 @@ impl Served {
     }
 }
 
-/// Held while a run is under way, against other processes that share the files.
-#[derive(Debug)]
-struct RunLock(#[expect(dead_code, reason = "holds the lock until it is dropped")] fs::File);
-
-impl RunLock {
-    fn take(path: &Path) -> Result<Self, PublishError> {
-        let unusable = |source| PublishError::File { path: path.to_owned(), source };
-        let file =
-            fs::File::options().create(true).truncate(false).write(true).open(path).map_err(unusable)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self(file)),
-            Err(fs::TryLockError::WouldBlock) => Err(PublishError::Busy),
-            Err(fs::TryLockError::Error(source)) => Err(unusable(source)),
-        }
-    }
-}
-
 /// Why a run was not finished. The next one takes up where it broke off.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -357,8 +337,8 @@ pub enum PublishError {
         /// The first hour that is not closed.
         open: Hour,
     },
-    /// Another process is publishing into the same directory.
-    #[error("another process is publishing into the same directory")]
+    /// Another process that shares the database is publishing.
+    #[error("another process that shares the database is publishing")]
     Busy,
     /// A part of the work was not finished; the log says more.
     #[error("a part of the work was not finished")]

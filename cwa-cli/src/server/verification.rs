@@ -21,11 +21,11 @@ use super::answer::{Answer, AnswerClass, Uniform, endpoint};
 use super::credentials::Permission;
 use super::error::ApiError;
 use super::request::{BodyRules, CWA_FAKE, ClientRequest, X_CWA_TELETAN_TYPE};
-use super::store::{SqliteStore, StoreError};
+use super::store::{Database, StoreError};
 use super::{App, rng};
 
 /// The protocol over this server's database.
-pub(super) type Service = VerificationService<SqliteStore>;
+pub(super) type Service = VerificationService<Database>;
 
 const JSON: BodyRules = BodyRules {
     media_type: Some("application/json"),

@@ -3,6 +3,8 @@
 //! As there, each method is one transition and one transaction. Keys and TANs are in one database here, so that "stored"
 //! and "used up" happen together or not at all.
 
+mod database;
+mod job;
 mod sqlite;
 mod worker;
 
@@ -13,6 +15,8 @@ use cwa_export::batch::{ClockBehind, Hour, PendingKey, PublicationPolicy};
 use cwa_verify::ReservationId;
 use cwa_verify::store::{Confirmed, Storage};
 
+pub(super) use database::Database;
+pub(super) use job::Job;
 pub use sqlite::OpenError;
 pub(super) use sqlite::SqliteStore;
 

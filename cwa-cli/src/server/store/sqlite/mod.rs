@@ -15,6 +15,7 @@ use cwa_verify::store::Storage;
 use rusqlite::{Connection, OpenFlags, Params, Row, Transaction, TransactionBehavior};
 
 use super::StoreError;
+use super::job::{Job, JobLock};
 use super::worker::Worker;
 
 /// The database of a server: a connection that writes, and some that read beside it.
@@ -28,6 +29,7 @@ struct Connections {
     writer: Worker,
     readers: Vec<Worker>,
     next_reader: AtomicUsize,
+    path: PathBuf,
 }
 
 /// How many connections read at the same time.
@@ -53,7 +55,12 @@ impl SqliteStore {
                 Ok(Worker::start("cwa-store-reader", connection)?)
             })
             .collect::<Result<_, OpenError>>()?;
-        Ok(Self(Arc::new(Connections { writer, readers, next_reader: AtomicUsize::new(0) })))
+        Ok(Self(Arc::new(Connections {
+            writer,
+            readers,
+            next_reader: AtomicUsize::new(0),
+            path: path.to_owned(),
+        })))
     }
 
     /// One transaction that may write. An error rolls it back.
@@ -75,6 +82,11 @@ impl SqliteStore {
         let turn = self.0.next_reader.fetch_add(1, Ordering::Relaxed) % READERS;
         let reader = self.0.readers.get(turn).ok_or(StoreError::Closed)?;
         reader.call(move |connection| transaction(connection, TransactionBehavior::Deferred, query)).await
+    }
+
+    /// Takes the lock of a job: a file beside the database.
+    pub(in crate::server) async fn try_lock(&self, job: Job) -> Result<Option<JobLock>, StoreError> {
+        JobLock::beside(&self.0.path, job)
     }
 
     /// Whether the database answers: a reader reads, and the writer gets to write.
