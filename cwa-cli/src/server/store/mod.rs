@@ -165,6 +165,12 @@ pub enum StoreError {
     /// A thread or file of the database could not be made.
     #[error("a thread or file of the database could not be made")]
     Io(#[source] std::io::Error),
+    /// What was done in one transaction is not durable, and undone; the log says why.
+    #[error("the transaction was not committed")]
+    NotCommitted,
+    /// A transition broke off and was undone; the log says more.
+    #[error("the transition was not finished")]
+    Interrupted,
     /// The database is being shut down.
     #[error("the database is closed")]
     Closed,

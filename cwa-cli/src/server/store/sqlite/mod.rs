@@ -63,15 +63,12 @@ impl SqliteStore {
         })))
     }
 
-    /// One transaction that may write. An error rolls it back.
+    /// One transition that may write; durable when it has answered. An error undoes it.
     async fn write<T: Send + 'static, E: From<StoreError> + Send + 'static>(
         &self,
         transition: impl FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E> {
-        self.0
-            .writer
-            .call(move |connection| transaction(connection, TransactionBehavior::Immediate, transition))
-            .await
+        self.0.writer.commit(transition).await
     }
 
     /// One transaction that only reads, beside the writer.
