@@ -12,8 +12,17 @@
     reason = "an integration test reports by panicking, and documents nothing"
 )]
 
+#[cfg(feature = "postgres")]
+#[allow(dead_code, reason = "tests of replicas use it, and the other database's tests")]
+#[path = "support/postgres.rs"]
+mod cluster;
 #[path = "server/support.rs"]
 mod support;
+
+/// Every server has its database in its directory; `server_postgres.rs` runs many of these tests over the other kind.
+fn database_of(_directory: &std::path::Path) -> Option<String> {
+    None
+}
 
 #[path = "server/admin.rs"]
 mod admin;
@@ -36,6 +45,9 @@ mod privacy;
 mod process;
 #[path = "server/publisher.rs"]
 mod publisher;
+#[cfg(all(feature = "cli", feature = "postgres"))]
+#[path = "server/replicas.rs"]
+mod replicas;
 #[path = "server/submission.rs"]
 mod submission;
 #[path = "server/verification.rs"]

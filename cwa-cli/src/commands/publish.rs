@@ -8,7 +8,7 @@ use super::serve::{configured, failure, runtime};
 use crate::args::{Answer, Global};
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::server::Publication;
+use crate::server::{DatabaseLocation, Publication, ServerBuilder};
 
 /// Arguments of `cwa publish`.
 #[derive(Debug, clap::Args)]
@@ -19,6 +19,9 @@ pub(crate) struct PublishArguments {
     /// The server's configuration (TOML); by default `cwa.toml` in the data directory.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// The database, as for `cwa serve`.
+    #[arg(long, value_name = "URL")]
+    database: Option<DatabaseLocation>,
 }
 
 #[derive(Serialize)]
@@ -36,6 +39,7 @@ impl PublishArguments {
             .help("name the one that `cwa serve` uses with --data-dir"));
         }
         let builder = configured(&self.data_dir, self.config.as_deref())?;
+        let builder = self.database.iter().cloned().fold(builder, ServerBuilder::database);
         let published = runtime()?.block_on(builder.publish_once(global.now())).map_err(failure)?;
         let document = Published { published };
         output.answer("cwa.publish/1", &document, |text| {

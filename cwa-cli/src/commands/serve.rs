@@ -11,7 +11,7 @@ use crate::failure::{Failure, Kind};
 use crate::output::{Output, style};
 use crate::server::demo::{self, Demo};
 use crate::server::settings::Settings;
-use crate::server::{Role, RunningServer, Server, ServerBuilder, StartError};
+use crate::server::{DatabaseLocation, Role, RunningServer, Server, ServerBuilder, StartError};
 
 /// Arguments of `cwa serve`.
 #[derive(Debug, clap::Args)]
@@ -22,9 +22,9 @@ pub(crate) struct ServeArguments {
     /// The server's configuration (TOML); by default `cwa.toml` in the data directory, if it is there.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The database: an SQLite file, as a path or `sqlite:PATH`.
-    #[arg(long, value_name = "URL", value_parser = database)]
-    database: Option<PathBuf>,
+    /// The database: an SQLite file, as a path or `sqlite:PATH`, or `postgres://USER@HOST/DATABASE?sslmode=verify-full`; the password in a file that PGPASSFILE or the configuration names.
+    #[arg(long, value_name = "URL")]
+    database: Option<DatabaseLocation>,
     /// Where published files go: a directory, as a path or `file:PATH`.
     #[arg(long, value_name = "URL", value_parser = publish)]
     publish: Option<PathBuf>,
@@ -116,7 +116,7 @@ impl ServeArguments {
         if let Some(now) = global.now {
             builder = builder.clock(ProtocolClock::starting_at(now));
         }
-        builder = self.database.iter().fold(builder, ServerBuilder::database);
+        builder = self.database.iter().cloned().fold(builder, ServerBuilder::database);
         builder = self.publish.iter().fold(builder, ServerBuilder::publish_to);
         builder = self.configuration.iter().fold(builder, ServerBuilder::configuration_file);
         builder = self.external.into_iter().fold(builder, ServerBuilder::external);
@@ -170,10 +170,6 @@ pub(super) fn failure(error: StartError) -> Failure {
         }
         error => Failure::new(Kind::System, "CWA-E0609", message).caused_by(error),
     }
-}
-
-fn database(text: &str) -> Result<PathBuf, String> {
-    local(text, "sqlite", "this build stores in SQLite only: a path, or sqlite:PATH")
 }
 
 fn publish(text: &str) -> Result<PathBuf, String> {
@@ -307,16 +303,7 @@ mod tests {
 
     #[test]
     fn storage_is_a_path_or_a_url_of_a_kind_that_there_is() {
-        for (text, path) in [
-            ("data/cwa.sqlite3", "data/cwa.sqlite3"),
-            ("sqlite:data.sqlite3", "data.sqlite3"),
-            ("sqlite:///var/lib/cwa.sqlite3", "/var/lib/cwa.sqlite3"),
-        ] {
-            assert_eq!(database(text), Ok(PathBuf::from(path)));
-        }
         assert_eq!(publish("file:///srv/www"), Ok(PathBuf::from("/srv/www")));
-        assert!(database("postgres://localhost/cwa").unwrap_err().contains("SQLite only"));
         assert!(publish("s3://bucket/prefix").unwrap_err().contains("a directory only"));
-        assert!(database("sqlite:").is_err());
     }
 }

@@ -29,7 +29,7 @@ use super::policy::Roles;
 use super::portal::{Portal, PortalAccount};
 use super::publisher::{Files, Publisher, SharedSigner};
 use super::request::HeaderAllowance;
-use super::store::{Database, OpenError, SqliteStore};
+use super::store::{DatabaseLocation, OpenError};
 use super::tasks::Tasks;
 use super::tree::Tree;
 use super::{
@@ -49,7 +49,7 @@ impl Server {
     pub fn builder(data_dir: impl Into<PathBuf>) -> ServerBuilder {
         let data_dir = data_dir.into();
         ServerBuilder {
-            database: data_dir.join("cwa.sqlite3"),
+            database: data_dir.join("cwa.sqlite3").into(),
             www: data_dir.join("www"),
             data_dir,
             clock: ProtocolClock::system(),
@@ -75,7 +75,7 @@ impl Server {
 #[must_use]
 pub struct ServerBuilder {
     data_dir: PathBuf,
-    database: PathBuf,
+    database: DatabaseLocation,
     www: PathBuf,
     clock: ProtocolClock,
     policy: Policy,
@@ -135,9 +135,9 @@ impl From<std::net::TcpListener> for Listen {
 }
 
 impl ServerBuilder {
-    /// The database's file, if it is not to be `cwa.sqlite3` in the data directory.
-    pub fn database(mut self, path: impl Into<PathBuf>) -> Self {
-        self.database = path.into();
+    /// The database, if it is not to be an SQLite file `cwa.sqlite3` in the data directory.
+    pub fn database(mut self, location: impl Into<DatabaseLocation>) -> Self {
+        self.database = location.into();
         self
     }
 
@@ -356,11 +356,7 @@ impl ServerBuilder {
             Some(key) => key,
             None => stored_hash_key(&self.data_dir)?,
         };
-        let database = self.database;
-        let store = tokio::task::spawn_blocking(move || SqliteStore::open(&database))
-            .await
-            .map_err(|error| StartError::Listener(io::Error::other(error)))??;
-        let store = Database::Sqlite(store);
+        let store = self.database.open().await?;
         let metrics = Arc::new(Metrics::default());
         let tree = Tree::new(self.www);
         let publisher = self.signer.map(|signer| {

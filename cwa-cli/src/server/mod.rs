@@ -51,7 +51,11 @@ pub use credentials::{BearerToken, Credential, Permission};
 pub use policy::{Policy, Role, RoleError};
 pub use portal::{Password, PasswordHashError, PortalAccount, PortalPolicy};
 pub use publisher::{Publication, PublishError, SharedSigner};
-pub use store::{OpenError, StoreError};
+pub use store::{DatabaseLocation, DatabaseLocationError, OpenError, StoreError};
+#[cfg(feature = "postgres")]
+pub use store::{
+    PasswordFileError, PostgresOpenError, PostgresSettings, PostgresTlsError, PostgresUrlError, SqlStateCode,
+};
 
 use crate::clock::ProtocolClock;
 use credentials::Credentials;

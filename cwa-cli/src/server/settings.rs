@@ -11,7 +11,10 @@
 //! portal = "127.0.0.1:8003"
 //!
 //! [storage]
-//! database = "cwa.sqlite3"
+//! database = "cwa.sqlite3"                    # or "postgres://cwa@db/cwa?sslmode=verify-full&sslrootcert=ca.pem"
+//! password_file = "secrets/database.password"  # PostgreSQL only, as are the next two
+//! pool_size = 16
+//! statement_timeout_ms = 15000
 //! publish = "www"
 //! hash_key_file = "secrets/hash.key"
 //!
@@ -64,6 +67,7 @@ use super::builder::{ServerBuilder, StartError, read_hash_key};
 use super::credentials::{BearerToken, Credential, Permission};
 use super::policy::Policy;
 use super::portal::{PasswordHashError, PortalAccount};
+use super::store::{DatabaseLocation, DatabaseLocationError};
 
 /// What a configuration file says.
 #[derive(Debug)]
@@ -108,11 +112,9 @@ impl Settings {
         builder = internal.into_iter().fold(builder, ServerBuilder::internal);
         builder = portal.into_iter().fold(builder, ServerBuilder::portal);
         builder = admin.into_iter().fold(builder, ServerBuilder::admin);
-        builder = file
-            .storage
-            .database
-            .into_iter()
-            .fold(builder, |builder, path| builder.database(base.join(path)));
+        if let Some(database) = file.storage.database(&base)? {
+            builder = builder.database(database);
+        }
         builder = file
             .storage
             .publish
@@ -207,9 +209,39 @@ struct Listeners {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Storage {
-    database: Option<PathBuf>,
+    database: Option<String>,
+    #[cfg(feature = "postgres")]
+    password_file: Option<PathBuf>,
+    #[cfg(feature = "postgres")]
+    pool_size: Option<usize>,
+    #[cfg(feature = "postgres")]
+    statement_timeout_ms: Option<u64>,
     publish: Option<PathBuf>,
     hash_key_file: Option<PathBuf>,
+}
+
+impl Storage {
+    fn database(&self, base: &Path) -> Result<Option<DatabaseLocation>, SettingsError> {
+        let Some(text) = &self.database else { return Ok(None) };
+        let location = text.parse::<DatabaseLocation>().map_err(SettingsError::Database)?.below(base);
+        #[cfg(feature = "postgres")]
+        let location = match location {
+            DatabaseLocation::Postgres(mut settings) => {
+                if let Some(file) = &self.password_file {
+                    settings = settings.password_file(base.join(file));
+                }
+                if let Some(connections) = self.pool_size {
+                    settings = settings.pool_size(connections);
+                }
+                if let Some(milliseconds) = self.statement_timeout_ms {
+                    settings = settings.statement_timeout(Duration::from_millis(milliseconds));
+                }
+                DatabaseLocation::Postgres(settings)
+            }
+            location => location,
+        };
+        Ok(Some(location))
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -370,6 +402,9 @@ pub enum SettingsError {
         #[source]
         source: CountryError,
     },
+    /// The database cannot be understood.
+    #[error("storage.database cannot be used")]
+    Database(#[source] DatabaseLocationError),
     /// A file does not hold a signing key.
     #[error("{} does not hold a signing key", path.display())]
     SigningKey {

@@ -13,13 +13,13 @@ fn cwa(arguments: &[&str]) -> Output {
 }
 
 /// A server process, ended when dropped.
-struct Process {
-    child: Child,
-    announcement: Value,
+pub struct Process {
+    pub child: Child,
+    pub announcement: Value,
 }
 
 impl Process {
-    fn serve(data_dir: &Path, more: &[&str]) -> Self {
+    pub fn serve(data_dir: &Path, more: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_cwa"))
             .args(["serve", "--json", "--demo", "--data-dir", data_dir.to_str().unwrap()])
             .args(["--external", "127.0.0.1:0", "--internal", "127.0.0.1:0"])
@@ -38,7 +38,7 @@ impl Process {
         Self { child, announcement }
     }
 
-    fn address(&self, listener: &str) -> core::net::SocketAddr {
+    pub fn address(&self, listener: &str) -> core::net::SocketAddr {
         let url = self.announcement[listener].as_str().unwrap().strip_prefix("http://").unwrap();
         url.split('/').next().unwrap().parse().unwrap()
     }
@@ -168,7 +168,7 @@ fn a_configuration_is_checked_without_serving() {
     assert_eq!(code, Some(3));
     assert!(text.contains("thresold"), "{text}");
     for refused in [
-        ["--database", "postgres://localhost/cwa"],
+        ["--database", "mysql://localhost/cwa"],
         ["--publish", "s3://bucket"],
         ["--seed", "1"],
         ["--role", "all"],

@@ -34,6 +34,8 @@ pub struct TestServer {
     pub server: BearerToken,
     pub password: Password,
     pub public_key: p256::ecdsa::VerifyingKey,
+    /// The URL of its database, if that is no file in its directory.
+    pub database: Option<String>,
 }
 
 pub fn rng() -> StdRng {
@@ -91,8 +93,24 @@ impl TestServer {
             .internal(free)
             .portal(free)
             .admin(free);
+        let database = crate::database_of(directory.path());
+        let builder = match &database {
+            Some(url) => builder.database(url.parse::<cwa_cli::server::DatabaseLocation>().unwrap()),
+            None => builder,
+        };
         let running = more(builder).start().await.unwrap();
-        Self { clock, directory, running, lab, hotline, event_hotline, server, password, public_key }
+        Self {
+            clock,
+            directory,
+            running,
+            lab,
+            hotline,
+            event_hotline,
+            server,
+            password,
+            public_key,
+            database,
+        }
     }
 
     pub fn path(&self) -> &Path {
@@ -162,8 +180,23 @@ impl TestServer {
         reply.member("value")
     }
 
+    /// Changes the database behind the server's back.
+    pub fn execute(&self, statements: &str) {
+        #[cfg(feature = "postgres")]
+        if let Some(url) = &self.database {
+            crate::cluster::sql(url, statements);
+            return;
+        }
+        let database = rusqlite::Connection::open(self.path().join("cwa.sqlite3")).unwrap();
+        database.execute_batch(statements).unwrap();
+    }
+
     /// The number of rows of a table.
     pub fn count(&self, table: &str) -> u64 {
+        #[cfg(feature = "postgres")]
+        if let Some(url) = &self.database {
+            return crate::cluster::sql(url, &format!("SELECT count(*) FROM {table}")).parse().unwrap();
+        }
         let database = rusqlite::Connection::open(self.path().join("cwa.sqlite3")).unwrap();
         database
             .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0))

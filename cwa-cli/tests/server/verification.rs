@@ -291,8 +291,7 @@ async fn what_is_no_http_gets_no_more_than_a_400() {
 async fn a_broken_database_is_a_500_that_looks_like_every_other_answer() {
     let server = TestServer::start().await;
     let usual = server.phone(REGISTRATION, false, &registration(&hash(1))).await;
-    let database = rusqlite::Connection::open(server.path().join("cwa.sqlite3")).unwrap();
-    database.execute_batch("DROP TABLE session").unwrap();
+    server.execute("DROP TABLE session");
     let broken = server.phone(REGISTRATION, false, &registration(&hash(2))).await;
     assert_eq!((broken.status, broken.shape()), (500, usual.shape()));
     assert!(server.metrics().await.contains("cwa_errors_total{kind=\"internal\"} 1\n"));

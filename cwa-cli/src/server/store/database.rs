@@ -16,6 +16,8 @@ use cwa_verify::test_result::StoredTestResult;
 use rand::rngs::StdRng;
 
 use super::job::{Job, JobLock};
+#[cfg(feature = "postgres")]
+use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
 use super::{
     CloseError, ClosedHours, Package, PackageStore, PublisherState, Span, StoreError, SubmissionStore, Upload,
@@ -26,6 +28,9 @@ use super::{
 pub(in crate::server) enum Database {
     /// One file.
     Sqlite(SqliteStore),
+    /// One database, any number of servers.
+    #[cfg(feature = "postgres")]
+    Postgres(PostgresStore),
 }
 
 /// The same call on whichever database it is.
@@ -33,6 +38,8 @@ macro_rules! on {
     ($database:expr, $store:ident => $call:expr) => {
         match $database {
             Self::Sqlite($store) => $call.await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres($store) => $call.await,
         }
     };
 }

@@ -34,9 +34,20 @@ pub(in crate::server) struct JobLock {
 #[derive(Debug)]
 enum Held {
     File(#[expect(dead_code, reason = "holds the lock until it is dropped")] fs::File),
+    #[cfg(feature = "postgres")]
+    Connection(
+        #[expect(dead_code, reason = "holds the lock until it is dropped")]
+        Box<deadpool_postgres::ClientWrapper>,
+    ),
 }
 
 impl JobLock {
+    /// A lock that this session of PostgreSQL holds; it ends with the connection.
+    #[cfg(feature = "postgres")]
+    pub(super) fn on_connection(client: deadpool_postgres::ClientWrapper) -> Self {
+        Self { held: Held::Connection(Box::new(client)) }
+    }
+
     /// Locks a file beside an SQLite database. Blocks no longer than opening a file takes.
     pub(super) fn beside(database: &Path, job: Job) -> Result<Option<Self>, StoreError> {
         let path = database.with_file_name(job.file_name());

@@ -5,7 +5,12 @@
 
 mod database;
 mod job;
+mod location;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod sqlite;
+#[cfg(test)]
+mod suite;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -17,8 +22,12 @@ use cwa_verify::store::{Confirmed, Storage};
 
 pub(super) use database::Database;
 pub(super) use job::Job;
+pub use location::{DatabaseLocation, DatabaseLocationError};
+#[cfg(feature = "postgres")]
+pub use postgres::{
+    PasswordFileError, PostgresOpenError, PostgresSettings, PostgresTlsError, PostgresUrlError, SqlStateCode,
+};
 pub use sqlite::OpenError;
-pub(super) use sqlite::SqliteStore;
 
 /// Uploads.
 pub(super) trait SubmissionStore: Storage {
@@ -130,6 +139,10 @@ pub(super) struct PublisherState {
     pub(super) keys_pending: u64,
 }
 
+/// Ten years. A server that was off for a while catches up; a clock in the wrong unit must not make it close hours, and
+/// forget keys, until the end of time.
+const MOST_HOURS_AT_ONCE: u64 = 10 * 366 * 24;
+
 /// Why no hour was closed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CloseError<E> {
@@ -156,6 +169,17 @@ pub enum StoreError {
     /// SQLite failed; its message names tables and columns, never values.
     #[error("SQLite failed")]
     Sqlite(#[from] rusqlite::Error),
+    /// PostgreSQL refused; of what it said only the code is kept, because the rest may hold values.
+    #[cfg(feature = "postgres")]
+    #[error("PostgreSQL failed with SQLSTATE {code}")]
+    Postgres {
+        /// The code.
+        code: SqlStateCode,
+    },
+    /// PostgreSQL was not reached, or the connection broke: whether the last transition happened is not known.
+    #[cfg(feature = "postgres")]
+    #[error("the connection to PostgreSQL failed")]
+    PostgresConnection,
     /// A column holds what was never written there: the file was changed by something else.
     #[error("column {column} of the database holds something that was never written there")]
     Corrupt {

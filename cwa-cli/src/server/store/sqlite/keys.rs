@@ -14,7 +14,8 @@ use rusqlite::{Row, Transaction, params};
 
 use super::{SqliteStore, all, execute, one, seconds, time, tokens};
 use crate::server::store::{
-    CloseError, ClosedHours, Package, PackageStore, PublisherState, Span, StoreError, SubmissionStore, Upload,
+    CloseError, ClosedHours, MOST_HOURS_AT_ONCE, Package, PackageStore, PublisherState, Span, StoreError,
+    SubmissionStore, Upload,
 };
 
 impl SubmissionStore for SqliteStore {
@@ -160,7 +161,8 @@ impl PackageStore for SqliteStore {
                 one(transaction, "SELECT last_published FROM publisher", [], |row| row.get(0))?;
             let pending: Option<i64> = one(
                 transaction,
-                "SELECT count(*) FROM diagnosis_key WHERE package_hour IS NULL",
+                "SELECT (SELECT count(*) FROM diagnosis_key)
+                        - (SELECT count(*) FROM diagnosis_key WHERE package_hour IS NOT NULL)",
                 [],
                 |row| row.get(0),
             )?;
@@ -196,10 +198,6 @@ fn purge_keys(
     )?;
     Ok(())
 }
-
-/// Ten years. A server that was off for a while catches up; a clock in the wrong unit must not make it close hours, and
-/// forget keys, until the end of time.
-const MOST_HOURS_AT_ONCE: u64 = 10 * 366 * 24;
 
 fn close(
     transaction: &Transaction<'_>,

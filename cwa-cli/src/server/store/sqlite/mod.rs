@@ -34,10 +34,18 @@ struct Connections {
 
 /// How many connections read at the same time.
 const READERS: usize = 2;
+const PAGE_SIZE: u32 = 1024;
+/// How much of the file a connection keeps in memory.
+const CACHE_KIBIBYTES: i32 = 64 << 10;
+/// How long the write-ahead log gets before it is moved into the file: a page that was written often is moved once.
+const LOG_PAGES: u32 = 32 << 10;
 /// How long a connection waits for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(15);
 /// Every migration, in order; the database's `user_version` says how many it has had.
-const MIGRATIONS: [&str; 1] = [include_str!("../../../../migrations/sqlite/0001_initial.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../../../migrations/sqlite/0001_initial.sql"),
+    include_str!("../../../../migrations/sqlite/0002_index_of_published_keys.sql"),
+];
 
 impl SqliteStore {
     /// Opens the database at `path`, makes it where there is none, and brings it up to date.
@@ -138,6 +146,10 @@ pub enum OpenError {
     /// The database failed.
     #[error("the database failed")]
     Store(#[from] StoreError),
+    /// A PostgreSQL database could not be opened.
+    #[cfg(feature = "postgres")]
+    #[error(transparent)]
+    Postgres(#[from] crate::server::store::PostgresOpenError),
 }
 
 fn make_private_file(path: &Path) -> Result<(), OpenError> {
@@ -154,7 +166,11 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    // Of a new file: hashes and keys are spread over all pages, and each page that holds one is written whole.
+    connection.pragma_update(None, "page_size", PAGE_SIZE)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIBIBYTES)?;
+    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     // An answer that was given is on the disk.
     connection.pragma_update(None, "synchronous", "FULL")?;
     // What is deleted is overwritten.
@@ -233,42 +249,12 @@ fn time(seconds: i64) -> UnixTime {
 
 #[cfg(test)]
 mod tests {
-    use cwa_verify::conformance::{Harness, Racer};
+    use cwa_export::batch::Hour;
+    use cwa_verify::ReservationId;
+    use cwa_verify::store::{Confirmed, TanStore as _};
 
     use super::*;
-
-    /// The suite of `cwa-verify`, over files on disk and a runtime of several threads.
-    struct OnDisk;
-
-    impl Harness for OnDisk {
-        type Store = SqliteStore;
-
-        async fn empty_store(&self) -> SqliteStore {
-            let directory = tempfile::tempdir().unwrap();
-            let store = SqliteStore::open(&directory.path().join("cwa.sqlite3")).unwrap();
-            // The connections keep the files open after their names are gone.
-            drop(directory);
-            store
-        }
-
-        async fn race<T: Send + 'static>(&self, racers: Vec<Racer<T>>) -> Vec<T> {
-            let tasks: Vec<_> = racers.into_iter().map(tokio::spawn).collect();
-            let mut results = Vec::new();
-            for task in tasks {
-                results.push(task.await.unwrap());
-            }
-            results
-        }
-    }
-
-    fn block_on<T>(test: impl Future<Output = T>) -> T {
-        tokio::runtime::Builder::new_multi_thread().worker_threads(4).build().unwrap().block_on(test)
-    }
-
-    mod conformance {
-        use super::{OnDisk, block_on};
-        cwa_verify::conformance_tests!(OnDisk, block_on);
-    }
+    use crate::server::store::{PackageStore as _, Span, SubmissionStore as _};
 
     #[test]
     fn a_database_of_a_newer_version_is_left_alone() {
@@ -277,7 +263,53 @@ mod tests {
         drop(SqliteStore::open(&path).unwrap());
         Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
         let error = SqliteStore::open(&path).unwrap_err();
-        assert!(matches!(error, OpenError::TooNew { found: 99, known: 1, .. }), "{error:?}");
+        assert!(
+            matches!(error, OpenError::TooNew { found: 99, known, .. } if known == MIGRATIONS.len()),
+            "{error:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_database_of_the_first_version_keeps_what_was_in_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("cwa.sqlite3");
+        let first = include_str!("../../../../tests/fixtures/sqlite-0.1.0.sql");
+        Connection::open(&path).unwrap().execute_batch(first).unwrap();
+        let store = SqliteStore::open(&path).unwrap();
+        let now = UnixTime::from_secs(1_595_419_200);
+        let hash = |number: u8| {
+            let mut hash = [0; 36];
+            (hash[3], hash[35]) = (1, number);
+            hash
+        };
+        let reservation = ReservationId::try_from(&hash(5)[..]).unwrap();
+        assert_eq!(store.confirm(reservation, now).await.unwrap(), Confirmed::Now);
+        let before = ReservationId::try_from(&hash(6)[..]).unwrap();
+        assert_eq!(store.confirm(before, now).await.unwrap(), Confirmed::Before);
+        assert_eq!(store.keys_dropped(before).await.unwrap(), Some(2));
+        let state = store.publisher_state().await.unwrap();
+        assert_eq!(
+            (state.keys_pending, state.last_published.map(UnixTime::as_secs)),
+            (1, Some(1_595_422_800))
+        );
+        let hour = Span::Hour(Hour::new(443_172));
+        let keys = store.keys_of(hour).await.unwrap();
+        assert_eq!(keys.iter().map(|key| key.key_data).collect::<Vec<_>>(), [[1; 16]]);
+        drop(store);
+        let connection = Connection::open(&path).unwrap();
+        for (table, rows) in
+            [("session", 1), ("used_test_id", 1), ("tele_tan", 1), ("test_result", 1), ("tan", 0)]
+        {
+            let sql = format!("SELECT count(*) FROM {table}");
+            let found: i64 = connection.query_row(&sql, [], |row| row.get(0)).unwrap();
+            assert_eq!(found, rows, "{table}");
+        }
+        let result: (i64, String) = connection
+            .query_row("SELECT result, lab_id FROM test_result", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        assert_eq!(result, (2, "laboratory".to_owned()));
+        let problems: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+        assert_eq!(problems, "ok");
     }
 
     #[test]
@@ -296,7 +328,7 @@ mod tests {
         assert_eq!(pragma("journal_mode"), "Text(\"wal\")");
         assert_eq!(pragma("synchronous"), "Integer(2)");
         assert_eq!(pragma("secure_delete"), "Integer(1)");
-        assert_eq!(pragma("user_version"), "Integer(1)");
+        assert_eq!(pragma("user_version"), format!("Integer({})", MIGRATIONS.len()));
     }
 
     #[cfg(unix)]
