@@ -9,7 +9,7 @@ use rand_core::CryptoRng;
 
 use crate::fake::{self, Intent};
 use crate::guid::TestId;
-use crate::hash::{HashKey, PayloadDigest, ReservationId, RetryWindow};
+use crate::hash::{HashKey, PayloadDigest, ReservationId, RetryWindow, TanHash};
 use crate::message::{
     LabResultsRequest, RegistrationKey, RegistrationRequest, RegistrationTokenAnswer, TanAnswer,
     TestResultAnswer,
@@ -329,6 +329,13 @@ impl<S: TanStore> VerificationService<S> {
             }
             Reserved::Confirmed => Ok(Reservation::Confirmed { id }),
         }
+    }
+
+    /// What a store of keys and TANs both needs to redeem a TAN for one payload in a transaction of its own: the TAN's
+    /// hash, and the id that it is to have a receipt under.
+    #[must_use]
+    pub fn redemption(&self, tan: &Tan, digest: &PayloadDigest) -> (TanHash, ReservationId) {
+        (self.hash_key.tan(tan), self.hash_key.reservation(tan, digest))
     }
 
     /// The keys are stored: the TAN is used up. May be repeated.

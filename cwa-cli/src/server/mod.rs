@@ -94,11 +94,13 @@ impl App {
     }
 
     async fn purge(&self, now: UnixTime) -> Result<(), StoreError> {
-        let Some(_lock) = self.store.try_lock(Job::Retention).await? else {
+        let Some(lock) = self.store.try_lock(Job::Retention).await? else {
             tracing::info!("another process forgets");
             return Ok(());
         };
-        let purged = self.verification.purge(now).await?;
+        let purged = self.verification.purge(now).await;
+        lock.release().await;
+        let purged = purged?;
         tracing::info!(
             sessions = purged.sessions,
             test_ids = purged.test_ids,

@@ -74,8 +74,9 @@ impl Publisher {
     /// One run; gives the packages it has written, hours before days, oldest first.
     pub(super) async fn publish(&self, now: UnixTime) -> Result<Vec<Publication>, PublishError> {
         let _turn = self.turn.lock().await;
-        let _lock = self.store.try_lock(Job::Publish).await?.ok_or(PublishError::Busy)?;
+        let lock = self.store.try_lock(Job::Publish).await?.ok_or(PublishError::Busy)?;
         let result = self.run(now).await;
+        lock.release().await;
         match &result {
             Ok(written) => {
                 self.metrics.packages_published.add(written.len() as u64);

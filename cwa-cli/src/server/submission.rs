@@ -1,6 +1,6 @@
 //! Uploads: `POST /version/v1/diagnosis-keys`.
 //!
-//! Read the payload, reserve the TAN for it, and then, in one transaction, store the keys and use up the TAN. A repeated
+//! Read the payload, and then, in one transaction, store the keys and use up the TAN. A repeated
 //! upload gets the same answer and stores nothing. The TAN is forgotten as soon as it has been hashed; nothing that this
 //! role stores contains it, or a hash of it alone.
 
@@ -11,15 +11,14 @@ use axum::Router;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use cwa_export::batch::PendingKey;
 use cwa_export::submission::{Submission, SubmissionError};
-use cwa_verify::service::Reservation;
-use cwa_verify::store::{ConfirmError, Confirmed, ReserveError};
-use cwa_verify::{PayloadDigest, Tan, TeleTanType};
+use cwa_verify::store::ReserveError;
+use cwa_verify::{PayloadDigest, Tan};
 
 use super::App;
 use super::answer::{Answer, AnswerClass, Uniform, endpoint};
 use super::error::ApiError;
 use super::request::{BodyRules, CWA_AUTHORIZATION, CWA_FAKE, ClientRequest};
-use super::store::{SubmissionStore as _, Upload};
+use super::store::{SubmissionStore as _, Submitted, Upload};
 
 /// Counts the submitted keys that were not stored because of their age; always there, always two digits.
 const CWA_KEYS_TRUNCATED: &str = "cwa-keys-truncated";
@@ -59,23 +58,8 @@ async fn submit(app: Arc<App>, request: ClientRequest) -> Result<Answer, ApiErro
         })?;
     // The digest leaves out the padding: a repetition may be padded anew.
     let digest = PayloadDigest::from_bytes(accepted.digest);
-    let reserved = app.verification.reserve_tan(&tan, &digest, now).await.map_err(|error| match error {
-        ReserveError::Store(error) => error.into(),
-        _ => ApiError::Forbidden,
-    })?;
+    let (tan_hash, reservation) = app.verification.redemption(&tan, &digest);
     drop(tan);
-    let reservation = match reserved {
-        Reservation::Confirmed { id } => {
-            let dropped = app.store.keys_dropped(id).await?;
-            return Ok(answer(dropped.unwrap_or(0)));
-        }
-        // Such a TAN permits warnings of an event's visitors, and no key.
-        Reservation::Granted { id, kind: Some(TeleTanType::Event), .. } => {
-            app.verification.release_tan(id, now).await?;
-            return Err(ApiError::Forbidden);
-        }
-        Reservation::Granted { id, .. } => id,
-    };
     let keys_dropped = u32::try_from(accepted.dropped.lost()).unwrap_or(u32::MAX);
     let publication = &app.policy.publication;
     let keys: Vec<_> = accepted
@@ -86,26 +70,18 @@ async fn submit(app: Arc<App>, request: ClientRequest) -> Result<Answer, ApiErro
         .collect();
     let key_count = keys.len() as u64;
     let upload = Upload { reservation, keys, keys_dropped };
-    match app.store.store_and_confirm(upload, now).await {
-        // The same upload came twice at once, and the other one was first.
-        Ok(Confirmed::Before) => {
-            let dropped = app.store.keys_dropped(reservation).await?;
-            Ok(answer(dropped.unwrap_or(keys_dropped)))
-        }
-        Ok(Confirmed::Now) => {
+    match app.store.submit(tan_hash, upload, now).await {
+        Ok(Submitted::Now) => {
             app.metrics.submissions_stored.add(1);
             app.metrics.keys_stored.add(key_count);
             app.metrics.keys_dropped.add(keys_dropped.into());
             Ok(answer(keys_dropped))
         }
-        // The lease lapsed meanwhile and somebody else took the TAN.
-        Err(ConfirmError::Unknown) => Err(ApiError::Forbidden),
-        Err(ConfirmError::Store(error)) => {
-            // Nothing was stored. If this fails too, the lease gives the TAN back.
-            let _ = app.verification.release_tan(reservation, now).await;
-            Err(error.into())
-        }
-        Err(_) => Err(ApiError::Internal),
+        Ok(Submitted::Before { keys_dropped }) => Ok(answer(keys_dropped)),
+        // Such a TAN permits warnings of an event's visitors, and no key.
+        Ok(Submitted::NotForKeys) => Err(ApiError::Forbidden),
+        Err(ReserveError::Store(error)) => Err(error.into()),
+        Err(_) => Err(ApiError::Forbidden),
     }
 }
 

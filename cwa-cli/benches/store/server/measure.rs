@@ -11,10 +11,10 @@ use cwa_verify::guid::{HashedGuid, TestId};
 use cwa_verify::hash::{HashKey, HashKeyId, PayloadDigest, TanHash};
 use cwa_verify::registration::{RegistrationToken, TokenSalt};
 use cwa_verify::seal::SealedTestIds;
-use cwa_verify::store::{Claim, Confirmed, NewSession, NewTan, SessionStore as _, TanStore as _};
+use cwa_verify::store::{Claim, NewSession, NewTan, SessionStore as _, TanStore as _};
 use cwa_verify::tan::TanNumber;
 
-use super::store::{Database, DatabaseLocation, PackageStore as _, SubmissionStore as _, Upload};
+use super::store::{Database, DatabaseLocation, PackageStore as _, SubmissionStore as _, Submitted, Upload};
 
 const NOW: UnixTime = UnixTime::from_secs(1_595_419_200);
 const KEYS: usize = 14;
@@ -108,9 +108,8 @@ async fn measure(store: &Database, submissions: usize, at_once: usize) -> (Durat
             let (store, uploads, next) = (store.clone(), Arc::clone(&uploads), Arc::clone(&next));
             tokio::spawn(async move {
                 while let Some((tan, upload)) = uploads.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    store.reserve(*tan, upload.reservation, NOW.plus(60), NOW).await.unwrap();
-                    let confirmed = store.store_and_confirm(upload.clone(), NOW).await.unwrap();
-                    assert_eq!(confirmed, Confirmed::Now);
+                    let submitted = store.submit(*tan, upload.clone(), NOW).await.unwrap();
+                    assert_eq!(submitted, Submitted::Now);
                 }
             })
         })

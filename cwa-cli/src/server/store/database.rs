@@ -20,7 +20,8 @@ use super::job::{Job, JobLock};
 use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
 use super::{
-    CloseError, ClosedHours, Package, PackageStore, PublisherState, Span, StoreError, SubmissionStore, Upload,
+    CloseError, ClosedHours, Package, PackageStore, PublisherState, Span, StoreError, SubmissionStore,
+    Submitted, Upload,
 };
 
 /// The database of a server. Clones share it; it is closed with the last of them.
@@ -156,16 +157,13 @@ impl RetentionStore for Database {
 }
 
 impl SubmissionStore for Database {
-    async fn store_and_confirm(
+    async fn submit(
         &self,
+        tan: TanHash,
         upload: Upload,
         now: UnixTime,
-    ) -> Result<Confirmed, ConfirmError<StoreError>> {
-        on!(self, store => store.store_and_confirm(upload, now))
-    }
-
-    async fn keys_dropped(&self, reservation: ReservationId) -> Result<Option<u32>, StoreError> {
-        on!(self, store => store.keys_dropped(reservation))
+    ) -> Result<Submitted, ReserveError<StoreError>> {
+        on!(self, store => store.submit(tan, upload, now))
     }
 }
 

@@ -27,7 +27,6 @@ impl Job {
 /// A job's lock, held until this is dropped or the process ends, however it ends.
 #[derive(Debug)]
 pub(in crate::server) struct JobLock {
-    #[expect(dead_code, reason = "holds the lock until it is dropped")]
     held: Held,
 }
 
@@ -35,13 +34,24 @@ pub(in crate::server) struct JobLock {
 enum Held {
     File(#[expect(dead_code, reason = "holds the lock until it is dropped")] fs::File),
     #[cfg(feature = "postgres")]
-    Connection(
-        #[expect(dead_code, reason = "holds the lock until it is dropped")]
-        Box<deadpool_postgres::ClientWrapper>,
-    ),
+    Connection(Box<deadpool_postgres::ClientWrapper>),
 }
 
 impl JobLock {
+    /// Gives the lock back at once. Dropping does too, but a session of PostgreSQL ends a moment after its connection.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(clippy::unused_async, reason = "the other database is asked")
+    )]
+    pub(in crate::server) async fn release(self) {
+        #[cfg(feature = "postgres")]
+        if let Held::Connection(client) = &self.held {
+            // If this fails, the connection has, and with it went the lock.
+            let _ = client.batch_execute("SELECT pg_advisory_unlock_all()").await;
+        }
+        drop(self.held);
+    }
+
     /// A lock that this session of PostgreSQL holds; it ends with the connection.
     #[cfg(feature = "postgres")]
     pub(super) fn on_connection(client: deadpool_postgres::ClientWrapper) -> Self {

@@ -18,7 +18,8 @@ use std::collections::BTreeMap;
 use cwa_crypto::{DiagnosisKey, UnixTime};
 use cwa_export::batch::{ClockBehind, Hour, PendingKey, PublicationPolicy};
 use cwa_verify::ReservationId;
-use cwa_verify::store::{Confirmed, Storage};
+use cwa_verify::hash::TanHash;
+use cwa_verify::store::{ReserveError, Storage};
 
 pub(super) use database::Database;
 pub(super) use job::Job;
@@ -31,28 +32,25 @@ pub use sqlite::OpenError;
 
 /// Uploads.
 pub(super) trait SubmissionStore: Storage {
-    /// Stores the keys of an upload and uses up its TAN, both or neither.
+    /// Redeems a TAN for an upload: stores its keys and uses up the TAN, both or neither, in one transition.
     ///
-    /// A key that is already there stays as it is. An upload that was confirmed before changes nothing.
+    /// In this order:
+    /// 1. A receipt with the upload's id whose time has not come: [`Submitted::Before`]; nothing is written.
+    /// 2. No such TAN, one under somebody else's lease, one that has expired: as
+    ///    [`reserve`](cwa_verify::store::TanStore::reserve) says.
+    /// 3. A TAN of an event: [`Submitted::NotForKeys`]; it keeps its worth.
+    /// 4. The keys are stored, but for those that are already there, which stay as they are; and the TAN is used up, as
+    ///    [`confirm`](cwa_verify::store::TanStore::confirm) says: [`Submitted::Now`].
     ///
     /// # Errors
     ///
-    /// The reservation is not held (any more): nothing was stored.
-    fn store_and_confirm(
+    /// As above; nothing was stored, and the TAN keeps its worth.
+    fn submit(
         &self,
+        tan: TanHash,
         upload: Upload,
         now: UnixTime,
-    ) -> impl Future<Output = Result<Confirmed, cwa_verify::store::ConfirmError<Self::Error>>> + Send;
-
-    /// How many keys of a confirmed upload were dropped, for repeating its answer.
-    ///
-    /// # Errors
-    ///
-    /// Only the database's own.
-    fn keys_dropped(
-        &self,
-        reservation: ReservationId,
-    ) -> impl Future<Output = Result<Option<u32>, Self::Error>> + Send;
+    ) -> impl Future<Output = Result<Submitted, ReserveError<Self::Error>>> + Send;
 }
 
 /// Keys on their way into packages.
@@ -91,15 +89,29 @@ pub(super) trait PackageStore: Storage {
     fn publisher_state(&self) -> impl Future<Output = Result<PublisherState, Self::Error>> + Send;
 }
 
-/// An upload whose TAN is reserved.
+/// An upload.
 #[derive(Clone, Debug)]
 pub(super) struct Upload {
-    /// Under this id.
+    /// What stands for this upload, and no other, of its TAN.
     pub(super) reservation: ReservationId,
     /// What is to be stored, and from when on it may be published; never empty.
     pub(super) keys: Vec<PendingKey>,
     /// How many keys of the payload are not among them.
     pub(super) keys_dropped: u32,
+}
+
+/// The answer of [`SubmissionStore::submit`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Submitted {
+    /// The keys are stored, and the TAN is used up.
+    Now,
+    /// This upload was stored before, with so many keys dropped.
+    Before {
+        /// How many.
+        keys_dropped: u32,
+    },
+    /// The TAN permits no keys: it goes back to a teleTAN for an event. Nothing has changed.
+    NotForKeys,
 }
 
 /// What a package covers.

@@ -7,20 +7,21 @@ use cwa_crypto::{DiagnosisKey, ENIntervalNumber, RollingPeriod, TransmissionRisk
 use cwa_export::batch::{Hour, PendingKey, PublicationPolicy};
 use cwa_verify::conformance::{Harness, Racer};
 use cwa_verify::guid::{HashedGuid, TestId};
-use cwa_verify::hash::{HashKey, HashKeyId, PayloadDigest, ReservationId};
+use cwa_verify::hash::{HashKey, HashKeyId, PayloadDigest};
 use cwa_verify::registration::{RegistrationToken, TokenSalt};
 use cwa_verify::seal::SealedTestIds;
 use cwa_verify::store::{
-    Claim, ConfirmError, Confirmed, NewSession, NewTan, ReserveError, Reserved, SessionStore as _,
-    TanStore as _,
+    Claim, IssueLimit, NewSession, NewTan, NewTeleTan, ReserveError, SessionStore as _, TanStore as _,
+    TeleTanStore as _,
 };
 use cwa_verify::tan::{Tan, TanNumber};
+use cwa_verify::{TeleTan, TeleTanType};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
 use super::{
     CloseError, Database, DatabaseLocation, Job, PackageStore as _, Span, StoreError, SubmissionStore as _,
-    Upload,
+    Submitted, Upload,
 };
 
 /// 2020-07-22T14:00:00Z
@@ -92,7 +93,8 @@ macro_rules! uploads_and_packages {
     ($kind:expr, $block_on:path) => {
         uploads_and_packages! { @each $kind, $block_on:
             an_upload_is_stored_once_and_its_repetition_is_told_the_same
-            without_a_reservation_nothing_is_stored
+            without_a_good_tan_nothing_is_stored
+            an_event_tan_stores_no_key_and_keeps_its_worth
             of_a_thousand_uploads_with_one_tan_one_is_stored
             an_upload_that_comes_many_times_at_once_is_stored_once
             many_phones_at_once_lose_nothing
@@ -199,7 +201,7 @@ mod postgres {
             let mut bad = key(1, 1, NOW);
             bad.key_data = core::array::from_fn(|index| u8::try_from(index).unwrap());
             let error = stored(&store, &tan, vec![bad], NOW).await.unwrap_err();
-            let ConfirmError::Store(error) = error else { panic!("{error:?}") };
+            let ReserveError::Store(error) = error else { panic!("{error:?}") };
             assert_eq!(error.to_string(), "PostgreSQL failed with SQLSTATE 23514");
             assert_eq!(format!("{error:?}"), "Postgres { code: 23514 }");
         });
@@ -237,29 +239,71 @@ mod postgres {
 async fn an_upload_is_stored_once_and_its_repetition_is_told_the_same(kind: Kind) {
     let store = kind.empty_store().await;
     let tan = tan(&store, 1, NOW).await;
-    let reservation = reserved(&store, &tan, 1, NOW).await.unwrap();
-    let upload = Upload { reservation, keys: pending(keys(1, 3, NOW)), keys_dropped: 2 };
-    assert_eq!(store.store_and_confirm(upload.clone(), NOW).await.unwrap(), Confirmed::Now);
-    assert_eq!(store.store_and_confirm(upload, NOW).await.unwrap(), Confirmed::Before);
-    assert_eq!(store.keys_dropped(reservation).await.unwrap(), Some(2));
+    let mut first = upload(&tan, 1, keys(1, 3, NOW));
+    first.keys_dropped = 2;
+    assert_eq!(submit(&store, &tan, first.clone(), NOW).await.unwrap(), Submitted::Now);
+    first.keys_dropped = 3;
+    let again = submit(&store, &tan, first, NOW).await.unwrap();
+    assert_eq!(again, Submitted::Before { keys_dropped: 2 }, "as it was told then");
     assert_eq!(store.publisher_state().await.unwrap().keys_pending, 3);
     // Another payload of the same TAN is refused for good.
-    assert!(matches!(reserved(&store, &tan, 2, NOW).await, Err(ReserveError::Unknown)));
-    assert_eq!(store.keys_dropped(key_of_hashes().reservation(&tan, &digest(2))).await.unwrap(), None);
+    let refused = submit(&store, &tan, upload(&tan, 2, keys(2, 3, NOW)), NOW).await;
+    assert!(matches!(refused, Err(ReserveError::Unknown)), "{refused:?}");
+    // Once the TAN would have expired nothing is known of it.
+    let late = submit(&store, &tan, upload(&tan, 1, keys(1, 3, NOW)), NOW.plus(HOUR)).await;
+    assert!(matches!(late, Err(ReserveError::Unknown)), "{late:?}");
 }
 
-async fn without_a_reservation_nothing_is_stored(kind: Kind) {
+async fn without_a_good_tan_nothing_is_stored(kind: Kind) {
     let store = kind.empty_store().await;
     let tan = tan(&store, 1, NOW).await;
-    let reservation = key_of_hashes().reservation(&tan, &digest(1));
-    let upload = Upload { reservation, keys: pending(keys(1, 14, NOW)), keys_dropped: 0 };
-    let refused = store.store_and_confirm(upload.clone(), NOW).await;
-    assert!(matches!(refused, Err(ConfirmError::Unknown)), "never reserved: {refused:?}");
-    reserved(&store, &tan, 1, NOW).await.unwrap();
-    store.release(reservation, NOW).await.unwrap();
-    let refused = store.store_and_confirm(upload, NOW).await;
-    assert!(matches!(refused, Err(ConfirmError::Unknown)), "released: {refused:?}");
+    let first = upload(&tan, 1, keys(1, 14, NOW));
+    let unknown = RegistrationToken::parse("63b4d3ff-e0de-4bd4-90c1-17c2bb683a2f").unwrap();
+    let unknown = key_of_hashes().tan_series(&unknown).tan(TanNumber::FIRST);
+    let refused = submit(&store, &unknown, first.clone(), NOW).await;
+    assert!(matches!(refused, Err(ReserveError::Unknown)), "{refused:?}");
+    let refused = submit(&store, &tan, first.clone(), NOW.plus(HOUR)).await;
+    let valid_until = NOW.plus(HOUR);
+    assert!(
+        matches!(refused, Err(ReserveError::Expired { valid_until: at }) if at == valid_until),
+        "{refused:?}"
+    );
+    // Another payload holds it.
+    let hashes = key_of_hashes();
+    let (hash, other) = (hashes.tan(&tan), hashes.reservation(&tan, &digest(2)));
+    store.reserve(hash, other, NOW.plus(60), NOW).await.unwrap();
+    let refused = submit(&store, &tan, first.clone(), NOW.plus(59)).await;
+    assert!(matches!(refused, Err(ReserveError::Reserved { .. })), "{refused:?}");
     assert_eq!(store.publisher_state().await.unwrap().keys_pending, 0);
+    // Its lease has lapsed; and whoever holds the lease may submit, too.
+    assert_eq!(submit(&store, &tan, first, NOW.plus(60)).await.unwrap(), Submitted::Now);
+    let tan = super::suite::tan(&store, 2, NOW).await;
+    let (hash, held) = (hashes.tan(&tan), hashes.reservation(&tan, &digest(1)));
+    store.reserve(hash, held, NOW.plus(2 * HOUR), NOW).await.unwrap();
+    let second = upload(&tan, 1, keys(2, 14, NOW));
+    assert_eq!(submit(&store, &tan, second.clone(), NOW.plus(HOUR + 1)).await.unwrap(), Submitted::Now);
+    let again = submit(&store, &tan, second, NOW.plus(2 * HOUR - 1)).await.unwrap();
+    assert_eq!(
+        again,
+        Submitted::Before { keys_dropped: 0 },
+        "the receipt is kept until the later of both ends"
+    );
+}
+
+async fn an_event_tan_stores_no_key_and_keeps_its_worth(kind: Kind) {
+    let store = kind.empty_store().await;
+    let hashes = key_of_hashes();
+    let tele_tan = TeleTan::generate(&mut StdRng::seed_from_u64(1));
+    let (hash, event) = (hashes.tele_tan(&tele_tan), Some(TeleTanType::Event));
+    let new = NewTeleTan { hash, kind: event, valid_until: NOW.plus(HOUR) };
+    store.issue_tele_tan(new, IssueLimit { count: 10, window_seconds: HOUR }, NOW).await.unwrap();
+    let tan = tan_of(&store, 1, Claim::TeleTan(hash), NOW).await;
+    for _ in 0..2 {
+        let answer = submit(&store, &tan, upload(&tan, 1, keys(1, 3, NOW)), NOW).await.unwrap();
+        assert_eq!(answer, Submitted::NotForKeys);
+    }
+    assert_eq!(store.publisher_state().await.unwrap().keys_pending, 0);
+    assert_eq!(store.consume(hashes.tan(&tan), NOW).await.unwrap(), event);
 }
 
 async fn of_a_thousand_uploads_with_one_tan_one_is_stored(kind: Kind) {
@@ -268,15 +312,10 @@ async fn of_a_thousand_uploads_with_one_tan_one_is_stored(kind: Kind) {
     let phones = (0..1000).map(|payload| {
         let (store, tan) = (store.clone(), Arc::clone(&tan));
         tokio::spawn(async move {
-            match reserved(&store, &tan, payload, NOW).await {
-                Ok(reservation) => {
-                    let keys = pending(keys(payload.into(), 2, NOW));
-                    let upload = Upload { reservation, keys, keys_dropped: 0 };
-                    assert_eq!(store.store_and_confirm(upload, NOW).await.unwrap(), Confirmed::Now);
-                    true
-                }
-                Err(ReserveError::Reserved { .. } | ReserveError::Unknown) => false,
-                Err(error) => panic!("{error:?}"),
+            match submit(&store, &tan, upload(&tan, payload, keys(payload.into(), 2, NOW)), NOW).await {
+                Ok(Submitted::Now) => true,
+                Err(ReserveError::Unknown) => false,
+                answer => panic!("{answer:?}"),
             }
         })
     });
@@ -290,18 +329,19 @@ async fn of_a_thousand_uploads_with_one_tan_one_is_stored(kind: Kind) {
 
 async fn an_upload_that_comes_many_times_at_once_is_stored_once(kind: Kind) {
     let store = kind.empty_store().await;
-    let tan = tan(&store, 1, NOW).await;
-    let reservation = reserved(&store, &tan, 1, NOW).await.unwrap();
-    let keys = pending(keys(1, 14, NOW));
+    let tan = Arc::new(tan(&store, 1, NOW).await);
     let phones = (0..300).map(|_| {
-        let (store, keys) = (store.clone(), keys.clone());
-        tokio::spawn(async move {
-            store.store_and_confirm(Upload { reservation, keys, keys_dropped: 0 }, NOW).await.unwrap()
-        })
+        let (store, tan) = (store.clone(), Arc::clone(&tan));
+        tokio::spawn(
+            async move { submit(&store, &tan, upload(&tan, 1, keys(1, 14, NOW)), NOW).await.unwrap() },
+        )
     });
     let mut now = 0;
     for phone in phones.collect::<Vec<_>>() {
-        now += i32::from(phone.await.unwrap() == Confirmed::Now);
+        match phone.await.unwrap() {
+            Submitted::Now => now += 1,
+            answer => assert_eq!(answer, Submitted::Before { keys_dropped: 0 }),
+        }
     }
     assert_eq!(now, 1);
     assert_eq!(store.publisher_state().await.unwrap().keys_pending, 14);
@@ -317,7 +357,7 @@ async fn many_phones_at_once_lose_nothing(kind: Kind) {
         })
     });
     for phone in phones.collect::<Vec<_>>() {
-        assert_eq!(phone.await.unwrap(), Confirmed::Now);
+        assert_eq!(phone.await.unwrap(), Submitted::Now);
     }
     assert_eq!(store.publisher_state().await.unwrap().keys_pending, 300 * 14);
 }
@@ -421,10 +461,13 @@ async fn a_job_is_locked_until_its_lock_is_dropped(kind: Kind) {
     assert!(other.try_lock(Job::Publish).await.unwrap().is_none());
     assert!(one.try_lock(Job::Publish).await.unwrap().is_none(), "nor by whoever holds it");
     assert!(other.try_lock(Job::Retention).await.unwrap().is_some(), "another job is free");
+    held.unwrap().release().await;
+    let held = other.try_lock(Job::Publish).await.unwrap();
+    assert!(held.is_some(), "free at once");
     drop(held);
     // A session of PostgreSQL ends a moment after its connection was closed.
     for _ in 0..100 {
-        if other.try_lock(Job::Publish).await.unwrap().is_some() {
+        if one.try_lock(Job::Publish).await.unwrap().is_some() {
             return;
         }
         tokio::time::sleep(core::time::Duration::from_millis(20)).await;
@@ -446,18 +489,23 @@ fn digest(payload: u32) -> PayloadDigest {
     PayloadDigest::of(&payload.to_be_bytes())
 }
 
-/// A TAN of session `number`.
+/// A TAN of session `number`, which is opened with a test.
 async fn tan(store: &Database, number: u32, now: UnixTime) -> Tan {
+    let claim = Claim::Test {
+        guid: key_of_hashes().test_id(&TestId::from(HashedGuid::of_text(&number.to_string()))),
+        date_of_birth: None,
+        sealed: SealedTestIds::try_from(&[7; TestId::LENGTH][..]).unwrap(),
+    };
+    tan_of(store, number, claim, now).await
+}
+
+async fn tan_of(store: &Database, number: u32, claim: Claim, now: UnixTime) -> Tan {
     let token = RegistrationToken::parse(&format!("{number:08x}-0000-4000-8000-000000000000")).unwrap();
     let hashes = key_of_hashes();
     let session = NewSession {
         token: hashes.registration_token(&token),
         salt: TokenSalt::from_bytes([0; TokenSalt::LENGTH]),
-        claim: Claim::Test {
-            guid: hashes.test_id(&TestId::from(HashedGuid::of_text(&number.to_string()))),
-            date_of_birth: None,
-            sealed: SealedTestIds::try_from(&[7; TestId::LENGTH][..]).unwrap(),
-        },
+        claim,
         retry: None,
         expires_at: now.plus(21 * DAY),
     };
@@ -469,18 +517,13 @@ async fn tan(store: &Database, number: u32, now: UnixTime) -> Tan {
     tan
 }
 
-async fn reserved(
+async fn submit(
     store: &Database,
     tan: &Tan,
-    payload: u32,
+    upload: Upload,
     now: UnixTime,
-) -> Result<ReservationId, ReserveError<StoreError>> {
-    let hashes = key_of_hashes();
-    let reservation = hashes.reservation(tan, &digest(payload));
-    match store.reserve(hashes.tan(tan), reservation, now.plus(60), now).await? {
-        Reserved::Granted { .. } => Ok(reservation),
-        Reserved::Confirmed => panic!("confirmed before"),
-    }
+) -> Result<Submitted, ReserveError<StoreError>> {
+    store.submit(key_of_hashes().tan(tan), upload, now).await
 }
 
 async fn stored(
@@ -488,9 +531,13 @@ async fn stored(
     tan: &Tan,
     keys: Vec<DiagnosisKey>,
     now: UnixTime,
-) -> Result<Confirmed, ConfirmError<StoreError>> {
-    let reservation = reserved(store, tan, 1, now).await.unwrap();
-    store.store_and_confirm(Upload { reservation, keys: pending(keys), keys_dropped: 0 }, now).await
+) -> Result<Submitted, ReserveError<StoreError>> {
+    submit(store, tan, upload(tan, 1, keys), now).await
+}
+
+fn upload(tan: &Tan, payload: u32, keys: Vec<DiagnosisKey>) -> Upload {
+    let reservation = key_of_hashes().reservation(tan, &digest(payload));
+    Upload { reservation, keys: pending(keys), keys_dropped: 0 }
 }
 
 /// A key of the day `days_ago` days before `now`.

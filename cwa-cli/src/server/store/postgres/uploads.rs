@@ -4,22 +4,25 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cwa_crypto::{DaysSinceOnsetOfSymptoms, ReportType, TransmissionRiskLevel, UnixTime};
-use cwa_verify::ReservationId;
-use cwa_verify::store::{ConfirmError, Confirmed};
-use deadpool_postgres::Pool;
+use cwa_verify::hash::{ReservationId, TanHash};
+use cwa_verify::store::ReserveError;
+use deadpool_postgres::{GenericClient, Pool};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-use super::{PostgresStore, again, client, one, query, time};
-use crate::server::store::{StoreError, SubmissionStore, Upload};
+use super::{ATTEMPTS, PostgresStore, again, client, query, seconds, time};
+use crate::server::store::{StoreError, SubmissionStore, Submitted, Upload};
 
 /// Where uploads wait.
 pub(super) struct Uploads(mpsc::Sender<Waiting>);
 
 struct Waiting {
+    tan: TanHash,
     upload: Upload,
     now: UnixTime,
-    answer: oneshot::Sender<Result<Confirmed, ConfirmError<StoreError>>>,
+    answer: oneshot::Sender<Answer>,
 }
+
+type Answer = Result<Submitted, ReserveError<StoreError>>;
 
 /// Statements under way at a time: while one waits for the disk, the next is made.
 const AT_A_TIME: usize = 2;
@@ -50,29 +53,11 @@ impl Uploads {
 }
 
 impl SubmissionStore for PostgresStore {
-    async fn store_and_confirm(
-        &self,
-        upload: Upload,
-        now: UnixTime,
-    ) -> Result<Confirmed, ConfirmError<StoreError>> {
+    async fn submit(&self, tan: TanHash, upload: Upload, now: UnixTime) -> Answer {
         let (answer, stored) = oneshot::channel();
-        let waiting = Waiting { upload, now, answer };
+        let waiting = Waiting { tan, upload, now, answer };
         self.0.uploads.0.send(waiting).await.map_err(|_closed| StoreError::Closed)?;
         stored.await.map_err(|_dropped| StoreError::Closed)?
-    }
-
-    async fn keys_dropped(&self, reservation: ReservationId) -> Result<Option<u32>, StoreError> {
-        let row = one(
-            &self.client().await?,
-            "SELECT keys_dropped FROM submission WHERE reservation = $1",
-            &[&&reservation.as_bytes()[..]],
-        )
-        .await?;
-        row.map(|row| {
-            let count = u32::try_from(row.get::<_, i64>(0));
-            count.map_err(|_| StoreError::Corrupt { column: "submission.keys_dropped" })
-        })
-        .transpose()
     }
 }
 
@@ -84,62 +69,82 @@ async fn store_and_answer(pool: &Pool, together: Vec<Waiting>) {
     for waiting in together {
         by_reservation.entry(*waiting.upload.reservation.as_bytes()).or_default().push(waiting);
     }
-    let uploads: Vec<&Upload> =
-        by_reservation.values().filter_map(|same| Some(&same.first()?.upload)).collect();
-    match store(pool, &uploads).await {
-        Ok(outcomes) => {
-            for (same, outcome) in by_reservation.into_values().zip(outcomes) {
-                answer(same, outcome);
+    let first: Vec<&Waiting> = by_reservation.values().filter_map(|same| same.first()).collect();
+    match store(pool, &first).await {
+        Ok(answers) => {
+            for (same, answer) in by_reservation.into_values().zip(answers) {
+                give(same, answer.map_err(Into::into));
             }
         }
-        Err(error) if uploads.len() == 1 => {
+        Err(error) if first.len() == 1 => {
             let mut error = Some(error);
-            for waiting in by_reservation.into_values().flatten() {
-                let error = error.take().unwrap_or(StoreError::NotCommitted);
-                let _ = waiting.answer.send(Err(error.into()));
+            for same in by_reservation.into_values() {
+                give(same, Err(error.take().unwrap_or(StoreError::NotCommitted).into()));
             }
         }
         Err(_) => {
             for same in by_reservation.into_values() {
-                let Some(upload) = same.first().map(|waiting| &waiting.upload) else { continue };
-                match store(pool, &[upload]).await {
-                    Ok(outcomes) => answer(same, outcomes.into_iter().next().unwrap_or(Outcome::Unknown)),
-                    Err(error) => {
-                        let mut error = Some(error);
-                        for waiting in same {
-                            let error = error.take().unwrap_or(StoreError::NotCommitted);
-                            let _ = waiting.answer.send(Err(error.into()));
-                        }
+                let Some(upload) = same.first() else { continue };
+                let answer = match store(pool, &[upload]).await {
+                    Ok(answers) => {
+                        answers.into_iter().next().unwrap_or(Err(Refused::Unknown)).map_err(Into::into)
                     }
-                }
+                    Err(error) => Err(error.into()),
+                };
+                give(same, answer);
             }
         }
     }
 }
 
-/// What became of an upload.
-#[derive(Clone, Copy)]
-enum Outcome {
-    Stored,
-    /// There is a receipt, until then.
-    Receipt(UnixTime),
-    Unknown,
-}
-
-fn answer(same: Vec<Waiting>, outcome: Outcome) {
-    for (index, waiting) in same.into_iter().enumerate() {
-        let answer = match outcome {
-            Outcome::Stored if index == 0 => Ok(Confirmed::Now),
-            Outcome::Stored => Ok(Confirmed::Before),
-            Outcome::Receipt(until) if waiting.now < until => Ok(Confirmed::Before),
-            Outcome::Receipt(_) | Outcome::Unknown => Err(ConfirmError::Unknown),
+/// Gives an answer to the first of those that are the same upload; the others hear that it was stored before.
+fn give(same: Vec<Waiting>, answer: Answer) {
+    let mut answer = Some(answer);
+    let mut others = None;
+    for waiting in same {
+        let keys_dropped = waiting.upload.keys_dropped;
+        let answer = match answer.take() {
+            Some(answer) => {
+                others = Some(match &answer {
+                    Ok(Submitted::Now) => Ok(Submitted::Before { keys_dropped }),
+                    Ok(other) => Ok(*other),
+                    Err(ReserveError::Expired { valid_until }) => Err(Refused::Expired(*valid_until)),
+                    Err(ReserveError::Reserved { lease_end }) => Err(Refused::Reserved(*lease_end)),
+                    Err(ReserveError::Unknown) => Err(Refused::Unknown),
+                    Err(_) => Err(Refused::Failed),
+                });
+                answer
+            }
+            None => others.unwrap_or(Err(Refused::Failed)).map_err(Into::into),
         };
         let _ = waiting.answer.send(answer);
     }
 }
 
+/// Why an upload was not stored: what [`ReserveError`] says, for several that hear the same.
+#[derive(Clone, Copy, Debug)]
+enum Refused {
+    Unknown,
+    Expired(UnixTime),
+    Reserved(UnixTime),
+    Failed,
+}
+
+impl From<Refused> for ReserveError<StoreError> {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Unknown => Self::Unknown,
+            Refused::Expired(valid_until) => Self::Expired { valid_until },
+            Refused::Reserved(lease_end) => Self::Reserved { lease_end },
+            Refused::Failed => Self::Store(StoreError::NotCommitted),
+        }
+    }
+}
+
+type Outcome = Result<Submitted, Refused>;
+
 /// Stores uploads, each with a reservation of its own, in the order of their reservations.
-async fn store(pool: &Pool, uploads: &[&Upload]) -> Result<Vec<Outcome>, StoreError> {
+async fn store(pool: &Pool, uploads: &[&Waiting]) -> Result<Vec<Outcome>, StoreError> {
     let mut attempt = 0;
     loop {
         let outcome = try_store(pool, uploads).await;
@@ -149,8 +154,39 @@ async fn store(pool: &Pool, uploads: &[&Upload]) -> Result<Vec<Outcome>, StoreEr
     }
 }
 
-async fn try_store(pool: &Pool, uploads: &[&Upload]) -> Result<Vec<Outcome>, StoreError> {
+async fn try_store(pool: &Pool, uploads: &[&Waiting]) -> Result<Vec<Outcome>, StoreError> {
     let client = client(pool).await?;
+    let mut outcomes = BTreeMap::new();
+    for _ in 0..ATTEMPTS {
+        let left: Vec<&Waiting> =
+            uploads.iter().copied().filter(|waiting| !outcomes.contains_key(&id(waiting))).collect();
+        if left.is_empty() {
+            break;
+        }
+        insert(&client, &left, &mut outcomes).await?;
+        explain(&client, &left, &mut outcomes).await?;
+    }
+    Ok(uploads
+        .iter()
+        .map(|waiting| outcomes.get(&id(waiting)).copied().unwrap_or(Err(Refused::Failed)))
+        .collect())
+}
+
+fn id(waiting: &Waiting) -> [u8; ReservationId::LENGTH] {
+    *waiting.upload.reservation.as_bytes()
+}
+
+type Outcomes = BTreeMap<[u8; ReservationId::LENGTH], Outcome>;
+
+/// Stores those whose TAN permits it.
+async fn insert<C: GenericClient>(
+    client: &C,
+    uploads: &[&Waiting],
+    outcomes: &mut Outcomes,
+) -> Result<(), StoreError> {
+    let tans: Vec<&[u8]> = uploads.iter().map(|waiting| &waiting.tan.as_bytes()[..]).collect();
+    let times: Vec<i64> = uploads.iter().map(|waiting| seconds(waiting.now)).collect();
+    let uploads: Vec<&Upload> = uploads.iter().map(|waiting| &waiting.upload).collect();
     let reservations: Vec<&[u8]> = uploads.iter().map(|upload| &upload.reservation.as_bytes()[..]).collect();
     let keys_dropped: Vec<i64> = uploads.iter().map(|upload| upload.keys_dropped.into()).collect();
     // In the order of their bytes, so that two statements with the same keys do not wait for each other in a circle.
@@ -174,12 +210,15 @@ async fn try_store(pool: &Pool, uploads: &[&Upload]) -> Result<Vec<Outcome>, Sto
         keys.iter().map(|(_, pending)| super::keys::column(pending.earliest_hour)).collect();
     // Keys come in only through the TAN that this very statement deletes.
     let rows = query(
-        &client,
+        client,
         "WITH upload AS (
-           SELECT * FROM unnest($1::bytea[], $2::bigint[]) AS upload (reservation, keys_dropped)
+           SELECT * FROM unnest($1::bytea[], $2::bigint[], $11::bytea[], $12::bigint[])
+             AS upload (reservation, keys_dropped, tan, now)
          ), used AS (
-           DELETE FROM tan USING upload WHERE tan.reservation = upload.reservation
-           RETURNING tan.reservation, tan.session, greatest(tan.valid_until, tan.lease_end) AS until, upload.keys_dropped
+           DELETE FROM tan USING upload WHERE tan.hash = upload.tan
+           AND CASE WHEN lease_end > now THEN tan.reservation = upload.reservation ELSE valid_until > now END
+           AND tele_tan_type IS DISTINCT FROM 'EVENT'
+           RETURNING upload.reservation, tan.session, greatest(tan.valid_until, tan.lease_end) AS until, upload.keys_dropped
          ), counted AS (
            UPDATE session SET tans_used = tans_used + tans
            FROM (SELECT session AS token, count(*) AS tans FROM used GROUP BY session) AS used_of
@@ -211,20 +250,68 @@ async fn try_store(pool: &Pool, uploads: &[&Upload]) -> Result<Vec<Outcome>, Sto
             &types,
             &days,
             &earliest,
+            &tans,
+            &times,
         ],
     )
     .await?;
-    let mut outcomes: BTreeMap<Vec<u8>, Outcome> =
-        rows.iter().map(|row| (row.get(0), Outcome::Stored)).collect();
-    if outcomes.len() < uploads.len() {
-        // A second look, which sees what has been committed meanwhile.
-        let sql = "SELECT reservation, until FROM receipt WHERE reservation = ANY($1)";
-        for row in query(&client, sql, &[&reservations]).await? {
-            outcomes.entry(row.get(0)).or_insert(Outcome::Receipt(time(row.get(1))));
-        }
+    for row in rows {
+        outcomes.insert(bytes(row.get(0))?, Ok(Submitted::Now));
     }
-    Ok(reservations
-        .iter()
-        .map(|reservation| outcomes.get(*reservation).copied().unwrap_or(Outcome::Unknown))
-        .collect())
+    Ok(())
+}
+
+/// A second look at those that were not stored, which sees what has been committed meanwhile: why not. No outcome for
+/// one whose TAN has become free between the two looks.
+async fn explain<C: GenericClient>(
+    client: &C,
+    uploads: &[&Waiting],
+    outcomes: &mut Outcomes,
+) -> Result<(), StoreError> {
+    let left: Vec<&Waiting> =
+        uploads.iter().copied().filter(|waiting| !outcomes.contains_key(&id(waiting))).collect();
+    if left.is_empty() {
+        return Ok(());
+    }
+    let reservations: Vec<&[u8]> =
+        left.iter().map(|waiting| &waiting.upload.reservation.as_bytes()[..]).collect();
+    let tans: Vec<&[u8]> = left.iter().map(|waiting| &waiting.tan.as_bytes()[..]).collect();
+    let times: Vec<i64> = left.iter().map(|waiting| seconds(waiting.now)).collect();
+    let rows = query(
+        client,
+        "SELECT upload.reservation, receipt.until, submission.keys_dropped, tan.valid_until, tan.lease_end,
+                tan.reservation = upload.reservation, tan.tele_tan_type = 'EVENT'
+         FROM unnest($1::bytea[], $2::bytea[], $3::bigint[]) AS upload (reservation, tan, now)
+         LEFT JOIN receipt ON receipt.reservation = upload.reservation AND receipt.until > upload.now
+         LEFT JOIN submission ON submission.reservation = receipt.reservation
+         LEFT JOIN tan ON tan.hash = upload.tan",
+        &[&reservations, &tans, &times],
+    )
+    .await?;
+    let by_id: BTreeMap<_, _> = left.iter().map(|waiting| (id(waiting), *waiting)).collect();
+    for row in rows {
+        let id = bytes(row.get(0))?;
+        let Some(waiting) = by_id.get(&id) else { continue };
+        let moment = |column: usize| row.get::<_, Option<i64>>(column).map(time);
+        let is_mine = row.get::<_, Option<bool>>(5).unwrap_or(false);
+        let outcome = if moment(1).is_some() {
+            let keys_dropped = row.get::<_, Option<i64>>(2).and_then(|count| u32::try_from(count).ok());
+            Ok(Submitted::Before { keys_dropped: keys_dropped.unwrap_or(waiting.upload.keys_dropped) })
+        } else {
+            let lease_end = moment(4).filter(|lease_end| waiting.now < *lease_end);
+            match (moment(3), lease_end) {
+                (None, _) => Err(Refused::Unknown),
+                (Some(_), Some(lease_end)) if !is_mine => Err(Refused::Reserved(lease_end)),
+                (Some(valid_until), None) if valid_until <= waiting.now => Err(Refused::Expired(valid_until)),
+                _ if row.get::<_, Option<bool>>(6) == Some(true) => Ok(Submitted::NotForKeys),
+                _ => continue,
+            }
+        };
+        outcomes.insert(id, outcome);
+    }
+    Ok(())
+}
+
+fn bytes(column: &[u8]) -> Result<[u8; ReservationId::LENGTH], StoreError> {
+    column.try_into().map_err(|_| StoreError::Corrupt { column: "reservation" })
 }

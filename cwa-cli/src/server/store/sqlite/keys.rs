@@ -7,54 +7,69 @@ use cwa_crypto::{
     TransmissionRiskLevel, UnixTime,
 };
 use cwa_export::batch::{Hour, PendingKey, PublicationPolicy};
-use cwa_verify::ReservationId;
-use cwa_verify::store::{ConfirmError, Confirmed};
+use cwa_verify::TeleTanType;
+use cwa_verify::hash::TanHash;
+use cwa_verify::store::ReserveError;
 use rand::rngs::StdRng;
 use rusqlite::{Row, Transaction, params};
 
 use super::{SqliteStore, all, execute, one, seconds, time, tokens};
 use crate::server::store::{
     CloseError, ClosedHours, MOST_HOURS_AT_ONCE, Package, PackageStore, PublisherState, Span, StoreError,
-    SubmissionStore, Upload,
+    SubmissionStore, Submitted, Upload,
 };
 
 impl SubmissionStore for SqliteStore {
-    async fn store_and_confirm(
+    async fn submit(
         &self,
+        tan: TanHash,
         upload: Upload,
         now: UnixTime,
-    ) -> Result<Confirmed, ConfirmError<StoreError>> {
-        self.write(move |transaction| {
-            // An error below rolls the confirmation back, an error here keeps the keys out.
-            let (confirmed, until) = tokens::confirm(transaction, upload.reservation, now)?;
-            if confirmed == Confirmed::Before {
-                return Ok(confirmed);
-            }
-            for pending in &upload.keys {
-                insert(transaction, &pending.key, pending.earliest_hour, None)?;
-            }
-            execute(
-                transaction,
-                "INSERT INTO submission (reservation, keys_dropped, until) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (reservation) DO UPDATE SET keys_dropped = ?2, until = ?3",
-                params![upload.reservation.as_bytes(), upload.keys_dropped, seconds(until)],
-            )?;
-            Ok(confirmed)
-        })
-        .await
+    ) -> Result<Submitted, ReserveError<StoreError>> {
+        self.write(move |transaction| submit(transaction, tan, &upload, now)).await
     }
+}
 
-    async fn keys_dropped(&self, reservation: ReservationId) -> Result<Option<u32>, StoreError> {
-        self.read(move |transaction| {
-            one(
-                transaction,
-                "SELECT keys_dropped FROM submission WHERE reservation = ?1",
-                params![reservation.as_bytes()],
-                |row| row.get(0),
-            )
-        })
-        .await
+fn submit(
+    transaction: &Transaction<'_>,
+    tan: TanHash,
+    upload: &Upload,
+    now: UnixTime,
+) -> Result<Submitted, ReserveError<StoreError>> {
+    let before = one(
+        transaction,
+        "SELECT keys_dropped FROM receipt LEFT JOIN submission USING (reservation)
+         WHERE reservation = ?1 AND receipt.until > ?2",
+        params![upload.reservation.as_bytes(), seconds(now)],
+        |row| row.get::<_, Option<u32>>(0),
+    )?;
+    if let Some(keys_dropped) = before {
+        return Ok(Submitted::Before { keys_dropped: keys_dropped.unwrap_or(upload.keys_dropped) });
     }
+    let row = tokens::tan_row(transaction, tan)?.ok_or(ReserveError::Unknown)?;
+    let held = row.holder(now);
+    match held {
+        Some((holder, _)) if holder == *upload.reservation.as_bytes() => {}
+        Some((_, lease_end)) => return Err(ReserveError::Reserved { lease_end }),
+        None if row.valid_until <= now => return Err(ReserveError::Expired { valid_until: row.valid_until }),
+        None => {}
+    }
+    if row.kind == Some(TeleTanType::Event) {
+        return Ok(Submitted::NotForKeys);
+    }
+    let until = held.map_or(row.valid_until, |(_, lease_end)| row.valid_until.max(lease_end));
+    tokens::use_up(transaction, tan.as_bytes())?;
+    tokens::insert_receipt(transaction, upload.reservation, until)?;
+    for pending in &upload.keys {
+        insert(transaction, &pending.key, pending.earliest_hour, None)?;
+    }
+    execute(
+        transaction,
+        "INSERT INTO submission (reservation, keys_dropped, until) VALUES (?1, ?2, ?3)
+         ON CONFLICT (reservation) DO UPDATE SET keys_dropped = ?2, until = ?3",
+        params![upload.reservation.as_bytes(), upload.keys_dropped, seconds(until)],
+    )?;
+    Ok(Submitted::Now)
 }
 
 impl PackageStore for SqliteStore {

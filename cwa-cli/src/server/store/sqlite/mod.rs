@@ -254,7 +254,7 @@ mod tests {
     use cwa_verify::store::{Confirmed, TanStore as _};
 
     use super::*;
-    use crate::server::store::{PackageStore as _, Span, SubmissionStore as _};
+    use crate::server::store::{PackageStore as _, Span};
 
     #[test]
     fn a_database_of_a_newer_version_is_left_alone() {
@@ -286,7 +286,6 @@ mod tests {
         assert_eq!(store.confirm(reservation, now).await.unwrap(), Confirmed::Now);
         let before = ReservationId::try_from(&hash(6)[..]).unwrap();
         assert_eq!(store.confirm(before, now).await.unwrap(), Confirmed::Before);
-        assert_eq!(store.keys_dropped(before).await.unwrap(), Some(2));
         let state = store.publisher_state().await.unwrap();
         assert_eq!(
             (state.keys_pending, state.last_published.map(UnixTime::as_secs)),

@@ -186,8 +186,7 @@ impl TanStore for SqliteStore {
         reservation: ReservationId,
         now: UnixTime,
     ) -> Result<Confirmed, ConfirmError<StoreError>> {
-        self.write(move |transaction| confirm(transaction, reservation, now).map(|(confirmed, _)| confirmed))
-            .await
+        self.write(move |transaction| confirm(transaction, reservation, now)).await
     }
 
     async fn release(&self, reservation: ReservationId, _now: UnixTime) -> Result<Released, StoreError> {
@@ -209,7 +208,7 @@ impl TanStore for SqliteStore {
     ) -> Result<Option<TeleTanType>, ConsumeError<StoreError>> {
         self.write(move |transaction| {
             let row = tan_row(transaction, tan)?.ok_or(ConsumeError::Unknown)?;
-            if let Some((_, lease_end)) = row.lease.filter(|(_, lease_end)| now < *lease_end) {
+            if let Some((_, lease_end)) = row.holder(now) {
                 return Err(ConsumeError::Reserved { lease_end });
             }
             if row.valid_until <= now {
@@ -288,7 +287,7 @@ fn reserve(
     }
     let row = tan_row(transaction, tan)?.ok_or(ReserveError::Unknown)?;
     let mut new_end = lease_end;
-    match row.lease.filter(|(_, end)| now < *end) {
+    match row.holder(now) {
         Some((holder, end)) if holder == *reservation.as_bytes() => new_end = new_end.max(end),
         Some((_, lease_end)) => return Err(ReserveError::Reserved { lease_end }),
         None if row.valid_until <= now => return Err(ReserveError::Expired { valid_until: row.valid_until }),
@@ -302,20 +301,19 @@ fn reserve(
     Ok(Reserved::Granted { kind: row.kind })
 }
 
-/// [`TanStore::confirm`] inside a transaction of the caller's, and until when the receipt is kept.
-pub(super) fn confirm(
+fn confirm(
     transaction: &Transaction<'_>,
     reservation: ReservationId,
     now: UnixTime,
-) -> Result<(Confirmed, UnixTime), ConfirmError<StoreError>> {
+) -> Result<Confirmed, ConfirmError<StoreError>> {
     let receipt = one(
         transaction,
-        "SELECT until FROM receipt WHERE reservation = ?1 AND until > ?2",
+        "SELECT 1 FROM receipt WHERE reservation = ?1 AND until > ?2",
         params![reservation.as_bytes(), seconds(now)],
-        |row| row.get(0),
+        |_| Ok(()),
     )?;
-    if let Some(until) = receipt {
-        return Ok((Confirmed::Before, time(until)));
+    if receipt.is_some() {
+        return Ok(Confirmed::Before);
     }
     let (hash, until) = one(
         transaction,
@@ -325,16 +323,26 @@ pub(super) fn confirm(
     )?
     .ok_or(ConfirmError::Unknown)?;
     use_up(transaction, &hash)?;
+    insert_receipt(transaction, reservation, until)?;
+    Ok(Confirmed::Now)
+}
+
+/// Keeps a receipt until then.
+pub(super) fn insert_receipt(
+    transaction: &Transaction<'_>,
+    reservation: ReservationId,
+    until: UnixTime,
+) -> Result<(), StoreError> {
     execute(
         transaction,
         "INSERT INTO receipt (reservation, until) VALUES (?1, ?2) ON CONFLICT (reservation) DO UPDATE SET until = ?2",
         params![reservation.as_bytes(), seconds(until)],
-    )?;
-    Ok((Confirmed::Now, until))
+    )
+    .map(drop)
 }
 
 /// Deletes a TAN and counts it in its session, if that is still there.
-fn use_up(transaction: &Transaction<'_>, hash: &[u8; TanHash::LENGTH]) -> Result<(), StoreError> {
+pub(super) fn use_up(transaction: &Transaction<'_>, hash: &[u8; TanHash::LENGTH]) -> Result<(), StoreError> {
     execute(
         transaction,
         "UPDATE session SET tans_used = tans_used + 1 WHERE token = (SELECT session FROM tan WHERE hash = ?1)",
@@ -345,14 +353,21 @@ fn use_up(transaction: &Transaction<'_>, hash: &[u8; TanHash::LENGTH]) -> Result
 }
 
 /// A TAN, as far as the transitions look at it.
-struct TanRow {
-    valid_until: UnixTime,
-    kind: Option<TeleTanType>,
+pub(super) struct TanRow {
+    pub(super) valid_until: UnixTime,
+    pub(super) kind: Option<TeleTanType>,
     /// For whom it is set aside, and until when.
     lease: Option<([u8; ReservationId::LENGTH], UnixTime)>,
 }
 
-fn tan_row(transaction: &Transaction<'_>, tan: TanHash) -> Result<Option<TanRow>, StoreError> {
+impl TanRow {
+    /// Who holds the TAN now, and until when.
+    pub(super) fn holder(&self, now: UnixTime) -> Option<([u8; ReservationId::LENGTH], UnixTime)> {
+        self.lease.filter(|(_, lease_end)| now < *lease_end)
+    }
+}
+
+pub(super) fn tan_row(transaction: &Transaction<'_>, tan: TanHash) -> Result<Option<TanRow>, StoreError> {
     let row = one(
         transaction,
         "SELECT valid_until, tele_tan_type, reservation, lease_end FROM tan WHERE hash = ?1",
