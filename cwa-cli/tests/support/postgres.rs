@@ -14,11 +14,11 @@ pub(crate) fn empty_database() -> Option<String> {
     let cluster = cluster()?;
     let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
     let created = Command::new(cluster.binaries.join("createdb"))
-        .args(["-h", &cluster.directory, "-U", "cwa", &name])
+        .args(["-h", &cluster.directory, "-p", &cluster.port.to_string(), "-U", "cwa", &name])
         .output()
         .expect("createdb");
     assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
-    Some(format!("postgres://cwa@{}/{name}", cluster.directory.replace('/', "%2F")))
+    Some(format!("postgres://cwa@{}:{}/{name}", cluster.directory.replace('/', "%2F"), cluster.port))
 }
 
 /// Runs SQL on a database of [`empty_database`] and gives what it prints, columns separated by `|`.
@@ -31,6 +31,16 @@ pub(crate) fn sql(url: &str, statements: &str) -> String {
         .expect("psql");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
+}
+
+/// The same database by way of TCP and TLS, at `host`, and the file of the certificate to trust.
+#[allow(dead_code, reason = "not every test asks")]
+pub(crate) fn over_tls(url: &str, host: &str, directory: &Path) -> (String, PathBuf) {
+    let cluster = cluster().expect("a cluster");
+    let file = directory.join("root.pem");
+    std::fs::write(&file, &cluster.certificate).expect("a file");
+    let (_, name) = url.rsplit_once('/').expect("a database");
+    (format!("postgres://cwa@{host}:{}/{name}", cluster.port), file)
 }
 
 /// Where the cluster is, if there is one.
@@ -50,6 +60,9 @@ static DURABLE: AtomicBool = AtomicBool::new(false);
 struct Cluster {
     binaries: PathBuf,
     directory: String,
+    /// Where it listens for connections with TLS, and under which certificate, in PEM.
+    port: u16,
+    certificate: String,
     /// The cluster is stopped and removed when this is closed, which it is however this process ends.
     _alive: ChildStdin,
 }
@@ -91,12 +104,15 @@ fn start() -> Option<Cluster> {
         trap 'rm -rf "$directory"' EXIT
         "$1/initdb" -D "$directory/data" -U cwa -A trust -E UTF8 --no-locale --no-sync >"$directory/log" 2>&1 \
           || { cat "$directory/log" >&2; exit 1; }
-        "$1/postgres" -D "$directory/data" -k "$directory" -c listen_addresses= -c max_connections=300 \
+        umask 077
+        printf '%s' "$CERTIFICATE" >"$directory/data/server.crt"
+        printf '%s' "$PRIVATE_KEY" >"$directory/data/server.key"
+        "$1/postgres" -D "$directory/data" -k "$directory" -c listen_addresses=127.0.0.1 -p $3 -c ssl=on -c max_connections=300 \
           -c fsync=$2 -c max_wal_size=4GB -c logging_collector=off \
           >>"$directory/log" 2>&1 </dev/null &
         server=$!
         for attempt in $(seq 600); do
-          "$1/pg_isready" -q -h "$directory" && break
+          "$1/pg_isready" -q -h "$directory" -p $3 && break
           kill -0 $server || { cat "$directory/log" >&2; exit 1; }
           sleep 0.05
         done
@@ -113,11 +129,20 @@ fn start() -> Option<Cluster> {
     } else {
         Command::new("sh")
     };
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a port")
+        .port();
+    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let certificate = certified.cert.pem();
     #[expect(clippy::zombie_processes, reason = "it ends after this process, and is nobody's child then")]
     let mut child = command
         .args(["-c", script, "cluster"])
         .arg(&binaries)
         .arg(if DURABLE.load(Ordering::Relaxed) { "on" } else { "off" })
+        .arg(port.to_string())
+        .env("CERTIFICATE", &certificate)
+        .env("PRIVATE_KEY", certified.signing_key.serialize_pem())
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -128,5 +153,5 @@ fn start() -> Option<Cluster> {
     BufReader::new(stdout).read_line(&mut directory).expect("its output");
     let directory = directory.trim().to_owned();
     assert!(!directory.is_empty(), "PostgreSQL did not start");
-    Some(Cluster { binaries, directory, _alive: child.stdin.take().expect("its input") })
+    Some(Cluster { binaries, directory, port, certificate, _alive: child.stdin.take().expect("its input") })
 }

@@ -208,6 +208,55 @@ mod postgres {
     }
 
     #[test]
+    fn the_connection_is_protected_as_sslmode_says() {
+        Kind::Postgres.run(async {
+            let directory = tempfile::tempdir().unwrap();
+            let url = cluster::empty_database().unwrap();
+            let (by_name, root) = cluster::over_tls(&url, "localhost", directory.path());
+            let (by_address, _) = cluster::over_tls(&url, "127.0.0.1", directory.path());
+            let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+            let other_root = directory.path().join("other.pem");
+            std::fs::write(&other_root, other.cert.pem()).unwrap();
+            let (root, other_root) = (root.display(), other_root.display());
+            for (url, parameters, is_protected) in [
+                (&by_name, format!("sslmode=verify-full&sslrootcert={root}"), Some(true)),
+                (&by_address, format!("sslmode=verify-full&sslrootcert={root}"), None),
+                (&by_address, format!("sslmode=verify-ca&sslrootcert={root}"), Some(true)),
+                (&by_name, format!("sslmode=verify-full&sslrootcert={other_root}"), None),
+                (&by_name, format!("sslmode=verify-ca&sslrootcert={other_root}"), None),
+                (&by_name, format!("sslmode=require&sslrootcert={other_root}"), None),
+                (&by_name, "sslmode=require".to_owned(), Some(true)),
+                (&by_name, "sslmode=prefer".to_owned(), Some(true)),
+                (&by_name, String::new(), Some(true)),
+                (&by_name, "sslmode=disable".to_owned(), Some(false)),
+            ] {
+                let location: DatabaseLocation = format!("{url}?{parameters}").parse().unwrap();
+                let opened = location.open().await.ok();
+                assert_eq!(opened.is_some(), is_protected.is_some(), "{parameters}");
+                let protected = "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+                                 WHERE application_name = 'cwa' AND datname = current_database()";
+                if let Some(is_protected) = is_protected {
+                    assert_eq!(
+                        cluster::sql(url, protected),
+                        if is_protected { "t" } else { "f" },
+                        "{parameters}"
+                    );
+                }
+                drop(opened);
+                // Its connections are gone a moment later.
+                let left = "SELECT count(*) FROM pg_stat_activity
+                            WHERE application_name = 'cwa' AND datname = current_database()";
+                for _ in 0..200 {
+                    if cluster::sql(url, left) == "0" {
+                        break;
+                    }
+                    tokio::time::sleep(core::time::Duration::from_millis(10)).await;
+                }
+            }
+        });
+    }
+
+    #[test]
     fn an_upload_that_cannot_be_stored_does_not_keep_its_neighbours_out() {
         Kind::Postgres.run(async {
             let url = cluster::empty_database().unwrap();

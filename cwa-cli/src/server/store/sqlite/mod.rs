@@ -34,11 +34,10 @@ struct Connections {
 
 /// How many connections read at the same time.
 const READERS: usize = 2;
-const PAGE_SIZE: u32 = 1024;
 /// How much of the file a connection keeps in memory.
 const CACHE_KIBIBYTES: i32 = 64 << 10;
 /// How long the write-ahead log gets before it is moved into the file: a page that was written often is moved once.
-const LOG_PAGES: u32 = 32 << 10;
+const LOG_PAGES: u32 = 16 << 10;
 /// How long a connection waits for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(15);
 /// Every migration, in order; the database's `user_version` says how many it has had.
@@ -166,8 +165,6 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    // Of a new file: hashes and keys are spread over all pages, and each page that holds one is written whole.
-    connection.pragma_update(None, "page_size", PAGE_SIZE)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "cache_size", -CACHE_KIBIBYTES)?;
     connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
