@@ -493,6 +493,22 @@ mod tests {
         assert!(policy.portal.secure_cookie);
     }
 
+    #[cfg(feature = "postgres")]
+    #[test]
+    fn a_database_is_a_file_or_postgresql_whose_password_is_shown_nowhere() {
+        let url = "postgres://cwa:hunter2@db/cwa?sslmode=verify-full";
+        let storage = |text: &str| format!("[storage]\ndatabase = \"{text}\"\n");
+        let more = "pool_size = 8\nstatement_timeout_ms = 500\npassword_file = \"token\"\n";
+        assert!(apply(&storage("other.sqlite3")).is_ok());
+        let builder = apply(&(storage(url) + more)).unwrap();
+        assert!(!format!("{builder:?}").contains("hunter2"));
+        for wrong in ["mysql://cwa:hunter2@db/cwa", "postgres://cwa:hunter2@db/cwa?sslmode=perhaps"] {
+            let error = apply(&storage(wrong)).unwrap_err();
+            assert!(matches!(error, SettingsError::Database(_)), "{error:?}");
+            assert!(!format!("{error} {error:?}").contains("hunter2"));
+        }
+    }
+
     #[test]
     fn what_cannot_be_used_is_refused_by_name() {
         let credential = |rest: &str| {
